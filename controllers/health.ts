@@ -1,0 +1,181 @@
+import type { HostHealth } from '../specs/assignment.ts';
+import { readProbeTarget, readProbeTargets } from '../src/db/attempts.ts';
+import type { ProbeTarget } from '../src/db/attempts.ts';
+import type { RingKind } from '../src/db/listener.ts';
+import { recordProbe, recordUsage } from '../src/db/observations.ts';
+import type { UsageWrite } from '../src/db/observations.ts';
+import type { Pool } from '../src/db/pool.ts';
+import { errorMessage } from '../src/errors.ts';
+import type { Logger } from '../src/logger.ts';
+import type { Vault } from '../src/secrets/envelope.ts';
+import { planHealth } from './health.plan.ts';
+import type { HealthTiming, Probe } from './health.plan.ts';
+import type { HostClient } from './host-client.ts';
+import { createLoop } from './loop.ts';
+import type { Loop } from './loop.ts';
+import { isMaterial, measureTrees } from './usage.ts';
+
+export interface HealthOptions {
+  readonly pool: Pool;
+  readonly vault: Vault;
+  readonly hosts: HostClient;
+  readonly node: string;
+  readonly instanceHost: string;
+  readonly timing: HealthTiming & {
+    /** Between probes of an instance that is in use. */
+    readonly activeMs: number;
+    readonly probeTimeoutMs: number;
+    readonly usageMs: number;
+  };
+  readonly resyncMs: number;
+  readonly log: Logger;
+}
+
+export const healthTiming: HealthOptions['timing'] = {
+  calmMs: 10_000,
+  activeMs: 2_000,
+  suspiciousMs: 500,
+  failures: 3,
+  probeTimeoutMs: 3_000,
+  usageMs: 10_000,
+};
+
+export interface HealthController {
+  readonly loops: readonly Loop[];
+  onRing(kind: RingKind, key: string): void;
+}
+
+interface Patient {
+  readonly attemptId: string;
+  readonly pid: number;
+  ready: boolean | null;
+  failuresInARow: number;
+  probed: { requests: number; accessedAt: number | null };
+  written: UsageWrite | null;
+}
+
+/** Asks every host of this node whether it serves, meters its processes, and records what changed. */
+export function createHealthController(options: HealthOptions): HealthController {
+  const { pool, vault, hosts, node, timing, log } = options;
+  const patients = new Map<string, Patient>();
+
+  function patientOf(target: ProbeTarget): Patient {
+    const known = patients.get(target.instance_uid);
+    if (known?.attemptId === target.attempt_id) return known;
+    const patient: Patient = {
+      attemptId: target.attempt_id,
+      pid: target.pid,
+      ready: null,
+      failuresInARow: 0,
+      probed: { requests: 0, accessedAt: null },
+      written: null,
+    };
+    patients.set(target.instance_uid, patient);
+    return patient;
+  }
+
+  async function probe(target: ProbeTarget, patient: Patient): Promise<Probe> {
+    const address = {
+      host: options.instanceHost,
+      port: target.port,
+      controlToken: vault.controlToken(target.attempt_id),
+    };
+    let health: HostHealth;
+    try {
+      health = await hosts.health(address, timing.probeTimeoutMs);
+    } catch (error) {
+      return { ok: false, message: `The probe failed: ${errorMessage(error)}` };
+    }
+    if (health.attempt !== target.attempt_id) return { ok: false, message: 'Another process answers on the port' };
+    const ago = health.lastAccessedMsAgo;
+    patient.probed = { requests: health.requests, accessedAt: ago === null ? null : performance.now() - ago };
+    return health.ok ? { ok: true } : { ok: false, message: health.message };
+  }
+
+  const probes = createLoop({
+    name: 'health',
+    concurrency: 16,
+    resyncMs: options.resyncMs,
+    log,
+    scan: async () => {
+      const targets = await readProbeTargets(pool, node);
+      const live = new Set(targets.map(target => target.instance_uid));
+      for (const uid of patients.keys()) if (!live.has(uid)) patients.delete(uid);
+      // Those that are probed already keep their own rhythm.
+      return targets
+        .filter(target => patients.get(target.instance_uid)?.attemptId !== target.attempt_id)
+        .map(target => target.instance_uid);
+    },
+    async reconcile(uid) {
+      const target = await readProbeTarget(pool, node, uid);
+      if (target === null) {
+        patients.delete(uid);
+        return null;
+      }
+      // What is asked to end may refuse to answer.
+      if (target.stopping) return null;
+      const patient = patientOf(target);
+      const verdict = planHealth(patient, await probe(target, patient), timing);
+      patient.failuresInARow = verdict.failuresInARow;
+      if (verdict.record !== null) {
+        await recordProbe(pool, { attemptId: target.attempt_id, instanceUid: uid, ...verdict.record });
+        if (patient.ready !== verdict.record.ready)
+          probes.acted(`${verdict.record.ready ? 'ready' : 'not ready'} ${uid}`);
+        patient.ready = verdict.record.ready;
+      }
+      const active = await recordAccess(patient);
+      const nextMs = active ? Math.min(timing.activeMs, verdict.nextMs) : verdict.nextMs;
+      return nextMs * (0.9 + Math.random() / 5);
+    },
+  });
+
+  /** An instance in use shows its counts soon, and is asked for them more often. */
+  async function recordAccess(patient: Patient): Promise<boolean> {
+    const now = usageOf(patient, patient.written);
+    if ((patient.written?.requests ?? 0) === now.requests) return false;
+    await recordUsage(pool, [now]);
+    patient.written = now;
+    return true;
+  }
+
+  const usage = createLoop({
+    name: 'health-usage',
+    concurrency: 1,
+    resyncMs: 60_000,
+    log,
+    scan: async () => ['all'],
+    async reconcile() {
+      const measured = await measureTrees([...patients.values()].map(patient => patient.pid));
+      const changed: UsageWrite[] = [];
+      for (const patient of patients.values()) {
+        const now = usageOf(patient, measured.get(patient.pid));
+        if (!isMaterial(patient.written, now)) continue;
+        changed.push(now);
+        patient.written = now;
+      }
+      if (changed.length > 0) await recordUsage(pool, changed);
+      return timing.usageMs;
+    },
+  });
+
+  return {
+    loops: [probes, usage],
+    onRing(kind, key) {
+      if (kind === 'attempt') probes.wake(key);
+    },
+  };
+}
+
+function usageOf(
+  patient: Patient,
+  measured: { cpu: number | null; memoryBytes: number | null } | null | undefined,
+): UsageWrite {
+  const { requests, accessedAt } = patient.probed;
+  return {
+    attemptId: patient.attemptId,
+    cpu: measured?.cpu ?? null,
+    memoryBytes: measured?.memoryBytes ?? null,
+    requests,
+    lastAccessedMsAgo: accessedAt === null ? null : performance.now() - accessedAt,
+  };
+}

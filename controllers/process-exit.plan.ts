@@ -1,0 +1,143 @@
+import { outdated, ready, unwanted } from './process-reasons.plan.ts';
+import type { Action, Attempt, EndDraft, Limits, StatusChange, World } from './process-world.ts';
+import type { Exit, ProcessState } from './runtime/runtime.ts';
+
+const replacing = new Set(['spec-changed', 'key-changed', 'key-missing', 'moved']);
+
+/** The processes of an attempt are proven gone: close it, and say what comes next. */
+export function planExit(
+  world: World,
+  attempt: Attempt,
+  process: ProcessState & { kind: 'gone' },
+  limits: Limits,
+): Action {
+  const end = describe(attempt, process);
+  return { kind: 'end', end, change: next(world, attempt, process, end, limits) };
+}
+
+function describe(attempt: Attempt, process: ProcessState & { kind: 'gone' }): EndDraft {
+  const { exit } = process;
+  const code = exit?.code ?? null;
+  const signal = exit?.signal ?? null;
+  if (!attempt.spawned && exit === null) return { reason: 'NeverStarted', message: 'It was not started', code, signal };
+  if (attempt.stopReason !== null) {
+    const how = attempt.killed ? 'killed' : 'ended';
+    return {
+      reason: attempt.killed ? 'Killed' : 'Stopped',
+      message: `It was ${how}: ${attempt.stopReason}`,
+      code,
+      signal,
+    };
+  }
+  if (process.rebooted) return { reason: 'Rebooted', message: 'The machine was restarted', code, signal };
+  if (exit === null)
+    return {
+      reason: 'Vanished',
+      message: 'It ended while no controller watched; its exit status is unknown',
+      code,
+      signal,
+    };
+  return { reason: exit.reason ?? 'Exited', message: exitSentence(exit), code, signal };
+}
+
+function exitSentence(exit: Exit): string {
+  const how = exit.signal === null ? `Exited with code ${exit.code ?? 'unknown'}` : `Killed by ${exit.signal}`;
+  return exit.message === '' ? how : `${how}: ${exit.message}`;
+}
+
+function next(
+  world: World,
+  attempt: Attempt,
+  process: ProcessState & { kind: 'gone' },
+  end: EndDraft,
+  limits: Limits,
+): StatusChange {
+  const objection = unwanted(world);
+  if (objection !== null) return final(world, objection.reason, `${objection.message}; no process is left`);
+  if (attempt.stopReason !== null && replacing.has(attempt.stopReason))
+    return again(world, 'Killed', `${end.message}; a new one takes its place`);
+  if (end.reason === 'NeverStarted' && outdated(world, attempt) !== null)
+    return again(world, 'Killed', 'Superseded before it was started');
+  // Up until a moment ago its lease was shorter; a reboot is nobody's failure either.
+  if (end.reason === 'lease')
+    return again(world, 'Exited', 'It ended with the lease it knew, which was extended since');
+  if (end.reason === 'Rebooted') return again(world, 'Exited', end.message);
+  if (end.reason === 'misconfigured') return misconfigured(world, end, limits);
+  const policy = world.instance.restart;
+  if (attempt.stopReason === null && (policy === 'never' || (policy === 'on-failure' && end.code === 0))) {
+    const message = `${end.message}; restart is "${policy}"`;
+    return {
+      to: 'Stopped',
+      event: { reason: 'Exited', message, data: exitData(end) },
+      conditions: [ready('False', 'Exited', message)],
+      heldGeneration: world.instance.generation,
+    };
+  }
+  return failure(world, attempt, end);
+}
+
+function final(
+  world: World,
+  reason: 'deleting' | 'expired' | 'stopped' | 'shutdown' | string,
+  message: string,
+): StatusChange {
+  const to = reason === 'deleting' ? 'Deleting' : reason === 'expired' ? 'Expired' : 'Stopped';
+  return {
+    to,
+    event: world.status.phase === to ? null : { reason: to, message },
+    conditions: [ready('False', to, message)],
+    backoffStep: 0,
+    nextStartInMs: null,
+  };
+}
+
+/** A new process as soon as may be; nothing failed. */
+function again(world: World, reason: 'Killed' | 'Exited', message: string): StatusChange {
+  return {
+    to: 'Pending',
+    event: { reason, message },
+    conditions: [ready('False', 'Restarting', message)],
+    backoffStep: world.status.backoffStep,
+  };
+}
+
+/** No crash loop: it is tried again now and then, at once when the spec changes. */
+function misconfigured(world: World, end: EndDraft, limits: Limits): StatusChange {
+  return {
+    to: 'Backoff',
+    event: { reason: 'Misconfigured', message: end.message, data: exitData(end) },
+    conditions: [
+      { type: 'Misconfigured', status: 'True', reason: 'Misconfigured', message: end.message },
+      ready('False', 'Misconfigured', end.message),
+    ],
+    nextStartInMs: limits.misconfiguredMs,
+  };
+}
+
+/** What was ready until now is started again at once; what keeps failing waits 1, 2, 4 … 60 s. */
+function failure(world: World, attempt: Attempt, end: EndDraft): StatusChange {
+  const wasReady = world.status.readyAt !== null;
+  const step = Math.min((wasReady ? world.status.backoffStep : Math.max(world.status.backoffStep, 1)) + 1, 32);
+  const delayMs = step === 1 ? 0 : Math.round(Math.min(1000 * 2 ** (step - 2), 60_000) * (0.75 + world.jitter / 2));
+  const waits = delayMs === 0 ? 'starting again at once' : `starting again in ${(delayMs / 1000).toFixed(1)} s`;
+  return {
+    to: 'Backoff',
+    event: { reason: attempt.stopReason === null ? 'Exited' : 'Killed', message: end.message, data: exitData(end) },
+    ...(delayMs > 0
+      ? {
+          also: {
+            reason: 'BackingOff' as const,
+            message: `Failed ${step - 1} times in a row; ${waits}`,
+            data: { delayMs },
+          },
+        }
+      : {}),
+    conditions: [ready('False', 'BackingOff', `${end.message}; ${waits}`)],
+    backoffStep: step,
+    nextStartInMs: delayMs,
+  };
+}
+
+function exitData(end: EndDraft): Record<string, unknown> {
+  return { reason: end.reason, code: end.code, signal: end.signal };
+}

@@ -1,0 +1,51 @@
+import type { Attempt, ConditionDraft, Limits, StopReason, World } from './process-world.ts';
+
+/** Why an instance's process should not be, or not go on; with a sentence for people. */
+export interface Objection {
+  readonly reason: StopReason;
+  readonly message: string;
+}
+
+/** Nobody wants a process: deleted, expired, stopped by hand, or this node gives up. */
+export function unwanted(world: World): Objection | null {
+  if (world.instance.deleting) return { reason: 'deleting', message: 'Deletion was asked for' };
+  if (world.instance.expired) return { reason: 'expired', message: 'The lease has ended' };
+  if (!world.instance.running) return { reason: 'stopped', message: 'Stopped by hand' };
+  if (!world.nodeOpen) return { reason: 'shutdown', message: 'MiniMCP ends on this node; it starts again with it' };
+  return null;
+}
+
+/** A process is wanted, but not this one: it was made of something else. */
+export function outdated(world: World, attempt: Attempt): Objection | null {
+  if (attempt.processGeneration < world.instance.processGeneration) {
+    return { reason: 'spec-changed', message: 'Its spec has changed since it was started' };
+  }
+  if (world.key.state === 'missing') return { reason: 'key-missing', message: world.key.message };
+  if (attempt.keyVersion !== world.key.version)
+    return { reason: 'key-changed', message: 'Its api key has changed since it was started' };
+  if (world.placement === null || world.placement.port !== attempt.port)
+    return { reason: 'moved', message: 'It was given another place' };
+  return null;
+}
+
+/** It lives and is of no use. */
+export function sick(world: World, attempt: Attempt, limits: Limits): Objection | null {
+  const { phase } = world.status;
+  if (phase === 'Starting' && world.now - attempt.beganAt >= limits.startTimeoutMs) {
+    const why = world.health?.message || 'it never answered';
+    return { reason: 'start-timeout', message: `Not ready ${limits.startTimeoutMs / 1000} s after its start: ${why}` };
+  }
+  if (
+    phase === 'Unhealthy' &&
+    world.health !== null &&
+    !world.health.ready &&
+    world.now - world.health.changedAt >= limits.unhealthyMs
+  ) {
+    return { reason: 'unhealthy', message: `Unhealthy for ${limits.unhealthyMs / 1000} s: ${world.health.message}` };
+  }
+  return null;
+}
+
+export function ready(status: ConditionDraft['status'], reason: string, message: string): ConditionDraft {
+  return { type: 'Ready', status, reason, message };
+}

@@ -1,0 +1,111 @@
+import type { Phase } from '../specs/phase.ts';
+import { planLive } from './process-live.plan.ts';
+import { ready } from './process-reasons.plan.ts';
+import type { Action, ConditionDraft, EventDraft, Limits, World } from './process-world.ts';
+
+/** The one next step that brings an instance's process closer to what is desired. */
+export function planProcess(world: World, limits: Limits): Action {
+  const { attempt, process } = world;
+  return attempt !== null && process !== null ? planLive(world, attempt, process, limits) : planIdle(world);
+}
+
+/** There is no process, and none is intended yet. */
+function planIdle(world: World): Action {
+  const { instance, status } = world;
+  if (instance.deleting) {
+    if (status.phase === 'Deleting') return { kind: 'delete', reason: 'No process is left' };
+    return rest(world, 'Deleting', { reason: 'Deleting', message: 'Deletion was asked for; no process runs' });
+  }
+  if (instance.expired)
+    return rest(world, 'Expired', { reason: 'Expired', message: 'The lease has ended; no process runs' });
+  if (!instance.running)
+    return rest(world, 'Stopped', { reason: 'Stopped', message: 'Stopped by hand; no process runs' });
+  // The expiry controller says so in a moment; a process would only end again at once.
+  if (instance.expiresAt !== null && instance.expiresAt <= world.now) return wait(500);
+  // This node's next start finds everything as it is left here.
+  if (!world.nodeOpen) return wait(null);
+  if (status.heldGeneration === instance.generation) {
+    return rest(world, 'Stopped', { reason: 'Stopped', message: 'It ended, and its restart policy says: not again' });
+  }
+  return planStart(world);
+}
+
+/** A process should run: is everything there that it needs? */
+function planStart(world: World): Action {
+  const { instance, status, key, program, placement } = world;
+  const fresh = status.observedGeneration < instance.generation;
+  if (key.state === 'missing') return blocked(world, 'SecretMissing', key.message);
+  if (program.state === 'misconfigured') return blocked(world, 'Misconfigured', program.message);
+  if (program.state === 'installing') return installing(world);
+  if (status.phase === 'Expired' || status.phase === 'Stopped') {
+    const message = status.phase === 'Expired' ? 'The lease was renewed' : 'It should run again';
+    return mark(world, 'Pending', { reason: 'Restored', message }, [ready('False', 'Pending', message)]);
+  }
+  // The scheduler rings when it has found a (new) place.
+  if (placement === null || placement.conflicted) return wait(null);
+  if (status.phase === 'Backoff' && !fresh && status.nextStartAt !== null && status.nextStartAt > world.now) {
+    return wait(status.nextStartAt - world.now);
+  }
+  const message = `Starting on port ${placement.port}`;
+  return {
+    kind: 'begin',
+    change: {
+      to: 'Starting',
+      event: { reason: 'Spawning', message, data: { port: placement.port } },
+      conditions: [ready('False', 'Starting', message)],
+      backoffStep: fresh ? 0 : status.backoffStep,
+      restartCount: status.restartCount + (status.phase === 'Backoff' ? 1 : 0),
+      heldGeneration: null,
+      nextStartInMs: null,
+    },
+  };
+}
+
+/** Nothing is to run: the phase says so, once. */
+function rest(world: World, to: Phase, event: EventDraft): Action {
+  if (world.status.phase !== to) return mark(world, to, event, [ready('False', to, event.message)]);
+  if (world.status.observedGeneration < world.instance.generation)
+    return mark(world, to, null, [ready('False', to, event.message)]);
+  return wait(null);
+}
+
+/** Something is missing that only people can mend; what mends it wakes us. */
+function blocked(world: World, type: 'SecretMissing' | 'Misconfigured', message: string): Action {
+  const conditions: ConditionDraft[] = [{ type, status: 'True', reason: type, message }, ready('False', type, message)];
+  const said = world.status.conditions.some(c => c.type === type && c.status === 'True' && c.message === message);
+  if (said && world.status.phase === 'Pending' && world.status.observedGeneration === world.instance.generation) {
+    return wait(type === 'Misconfigured' ? 10_000 : null);
+  }
+  return mark(world, 'Pending', { reason: type, message }, conditions);
+}
+
+function installing(world: World): Action {
+  const message = world.program.message;
+  const said = world.status.conditions.some(c => c.type === 'Installing' && c.message === message);
+  const settled = world.status.phase !== 'Expired' && world.status.phase !== 'Stopped';
+  if (said && settled) return wait(1_000);
+  const to = settled ? world.status.phase : 'Pending';
+  return mark(world, to, to === world.status.phase ? null : { reason: 'Restored', message }, [
+    { type: 'Installing', status: 'True', reason: 'Installing', message },
+    ready('False', 'Installing', message),
+  ]);
+}
+
+function mark(world: World, to: Phase, event: EventDraft | null, conditions: readonly ConditionDraft[]): Action {
+  // A phase that stays has no transition to tell; a sentence about it is told beside it.
+  const same = world.status.phase === to;
+  return {
+    kind: 'mark',
+    change: {
+      to,
+      event: same ? null : event,
+      ...(same && event !== null ? { also: event } : {}),
+      conditions,
+      ...(to === 'Backoff' ? {} : { nextStartInMs: null }),
+    },
+  };
+}
+
+function wait(againMs: number | null): Action {
+  return { kind: 'wait', againMs };
+}

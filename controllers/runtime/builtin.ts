@@ -1,0 +1,151 @@
+import { hostExit, hostIdentity } from '../../specs/assignment.ts';
+import type { AttemptRef, Exit, Identity, ProcessState, Runtime } from './runtime.ts';
+import type { Logger } from '../../src/logger.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import treeKill from 'tree-kill';
+import { crashpoint } from '../crashpoint.ts';
+import { createSpawner } from './spawn.ts';
+import { bootId, descendants, isAlive, markedProcesses, signal } from './process-table.ts';
+import type { MarkedProcess } from './process-table.ts';
+
+export interface BuiltinOptions {
+  /** Directory of the attempts' run directories. */
+  readonly runRoot: string;
+  /** The host program, `.js` or `.ts`. */
+  readonly hostEntry: string;
+  readonly compileCache: string;
+  /** `<installation>/<node>`. */
+  readonly owner: string;
+  readonly spawnConcurrency: number;
+  /** A host ended, or its descendants should be looked at. */
+  readonly onExit: (instanceUid: string) => void;
+  readonly log: Logger;
+}
+
+/** Runs hosts as plain child processes that outlive their parent. */
+export function createBuiltinRuntime(options: BuiltinOptions): Runtime {
+  // Exit statuses of our own children; an adopted host's is known only by its exit.json.
+  const exits = new Map<string, { code: number | null; signal: string | null }>();
+  const known = new Set<string>();
+  const watched = new Map<string, { attempt: AttemptRef; identity: Identity }>();
+  const runDirectory = (attemptId: string): string => join(options.runRoot, attemptId);
+
+  const spawnHost = createSpawner({
+    ...options,
+    onHostExit: (attemptId, instanceUid, code, exitSignal) => {
+      exits.set(attemptId, { code, signal: exitSignal });
+      options.onExit(instanceUid);
+    },
+  });
+
+  function ours(): MarkedProcess[] {
+    return markedProcesses().filter(row => row.owner === options.owner);
+  }
+
+  function observe(attempt: AttemptRef, look: () => MarkedProcess[]): ProcessState {
+    const identity = attempt.identity ?? readIdentity(runDirectory(attempt.id), attempt.id);
+    if (identity !== null && isAlive(identity)) return { kind: 'alive', identity, known: known.has(attempt.id) };
+    const processes = look().filter(row => row.attempt === attempt.id);
+    if (identity === null && processes.length > 0) return { kind: 'pending' };
+    return {
+      kind: 'gone',
+      leftovers: processes.length,
+      exit: readExit(attempt.id),
+      rebooted: identity !== null && identity.bootId !== bootId(),
+    };
+  }
+
+  function readExit(attemptId: string): Exit | null {
+    const status = exits.get(attemptId);
+    const words = readJson(join(runDirectory(attemptId), 'exit.json'), hostExit);
+    if (status === undefined && words === null) return null;
+    return {
+      code: status === undefined ? (words?.code ?? null) : status.code,
+      signal: status?.signal ?? null,
+      reason: words?.reason ?? null,
+      message: words?.message ?? '',
+    };
+  }
+
+  return {
+    name: 'builtin',
+    runDirectory,
+    observe: attempt => observe(attempt, ours),
+    observeAll(attempts) {
+      let seen: MarkedProcess[] | undefined;
+      return new Map(attempts.map(attempt => [attempt.id, observe(attempt, () => (seen ??= ours()))]));
+    },
+    async start(assignment) {
+      const outcome = await spawnHost(assignment, runDirectory(assignment.attempt));
+      if (outcome.kind === 'started') known.add(assignment.attempt);
+      return outcome;
+    },
+    terminate(_attempt, identity) {
+      signal(identity, 'SIGTERM');
+    },
+    async kill(attempt) {
+      crashpoint('kill:before-signal');
+      const identity = attempt.identity ?? readIdentity(runDirectory(attempt.id), attempt.id);
+      if (identity !== null && isAlive(identity)) {
+        // While the host lives its tree is whole: this finds even a child that threw the marker away.
+        const tree = descendants(identity.pid);
+        await killTree(identity.pid, options.log);
+        for (const row of tree) signal({ ...row, bootId: bootId() }, 'SIGKILL');
+        signal(identity, 'SIGKILL');
+      }
+      for (const row of ours()) {
+        if (row.attempt === attempt.id) signal({ ...row, bootId: bootId() }, 'SIGKILL');
+      }
+      crashpoint('kill:signalled');
+    },
+    attemptsWithProcesses: () => new Set(ours().map(row => row.attempt)),
+    watch(attempt, identity) {
+      known.add(attempt.id);
+      watched.set(attempt.id, { attempt, identity });
+    },
+    unwatch(attemptId) {
+      known.delete(attemptId);
+      watched.delete(attemptId);
+      exits.delete(attemptId);
+    },
+    sweep() {
+      for (const { attempt, identity } of watched.values()) {
+        if (isAlive(identity)) continue;
+        watched.delete(attempt.id);
+        options.onExit(attempt.instanceUid);
+      }
+    },
+  };
+}
+
+function readIdentity(directory: string, attemptId: string): Identity | null {
+  const file = readJson(join(directory, 'identity.json'), hostIdentity);
+  return file === null || file.attempt !== attemptId ? null : file;
+}
+
+/** A file that the host wrote whole by renaming; anything else counts as not there. */
+function readJson<T>(
+  file: string,
+  schema: { safeParse(value: unknown): { success: true; data: T } | { success: false } },
+): T | null {
+  try {
+    const parsed = schema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+/** tree-kill needs `ps`; without it, the descendants and the markers are what is left. */
+function killTree(pid: number, log: Logger): Promise<void> {
+  if (!hasPs) return Promise.resolve();
+  return new Promise(resolve => {
+    treeKill(pid, 'SIGKILL', error => {
+      if (error) log.debug({ pid, err: error }, 'tree-kill did not reach every process');
+      resolve();
+    });
+  });
+}
+
+const hasPs = (process.env['PATH'] ?? '').split(':').some(directory => existsSync(join(directory, 'ps')));

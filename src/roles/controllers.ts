@@ -1,0 +1,197 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createCleanup } from '../../controllers/cleanup.ts';
+import { createExpiryController } from '../../controllers/expiry.ts';
+import { createHandover } from '../../controllers/handover.ts';
+import { createHealthController, healthTiming } from '../../controllers/health.ts';
+import { createHeartbeat } from '../../controllers/heartbeat.ts';
+import { createHostClient } from '../../controllers/host-client.ts';
+import type { Loop } from '../../controllers/loop.ts';
+import { lockNode } from '../../controllers/node-lock.ts';
+import { createPackageCache } from '../../controllers/packages.ts';
+import { createProcessController, processLimits } from '../../controllers/process.ts';
+import type { ProcessController } from '../../controllers/process.ts';
+import type { Limits } from '../../controllers/process-world.ts';
+import { createBuiltinRuntime } from '../../controllers/runtime/builtin.ts';
+import { bootId } from '../../controllers/runtime/process-table.ts';
+import { createScheduler } from '../../controllers/scheduler.ts';
+import type { Config } from '../config.ts';
+import { readInstallation } from '../db/heartbeats.ts';
+import { openListener } from '../db/listener.ts';
+import type { RingKind } from '../db/listener.ts';
+import { createPool } from '../db/pool.ts';
+import { MiniMcpError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { openVault } from '../secrets/envelope.ts';
+import { version } from '../version.ts';
+
+export const controllerNames = ['expiry', 'scheduler', 'process', 'health', 'cleanup'] as const;
+export type ControllerName = (typeof controllerNames)[number];
+
+export interface ControllersOptions {
+  readonly config: Config;
+  readonly connectionString: string;
+  readonly only: readonly ControllerName[];
+  readonly log: Logger;
+  readonly limits?: Partial<Limits>;
+  readonly timing?: Partial<typeof healthTiming>;
+  readonly resyncMs?: number;
+}
+
+export interface RunningControllers {
+  /** Ends the processes of this node; false when some were still there after the time. */
+  shutdown(timeoutMs: number): Promise<boolean>;
+  /** Ends the controllers and leaves the processes alone. */
+  stop(): Promise<void>;
+}
+
+interface Controller {
+  readonly loops: readonly Loop[];
+  onRing?(kind: RingKind, key: string): void;
+}
+
+/** Runs the named controllers. They meet in the database alone; this is where they are put together. */
+export async function startControllers(options: ControllersOptions): Promise<RunningControllers> {
+  const { config, log } = options;
+  if (config.runtime !== 'builtin') {
+    throw new MiniMcpError('RuntimeUnavailable', `MINIMCP_RUNTIME ${config.runtime} is not available yet; use builtin`);
+  }
+  const resyncMs = options.resyncMs ?? 15_000;
+  const runs = new Set(options.only);
+  const pool = createPool({
+    connectionString: options.connectionString,
+    applicationName: 'minimcp controllers',
+    onIdleError: error => log.debug({ err: error }, 'a database connection was lost'),
+  });
+  const installation = await readInstallation(pool);
+  const owner = `${installation}/${config.node}`;
+  const lock = runs.has('process') ? await lockNode(owner) : null;
+  const vault = await openVault({ pool, masterKeyFile: config.masterKeyFile });
+  const hosts = createHostClient();
+  const controllers: Controller[] = [];
+  let process: ProcessController | null = null;
+
+  // Under the installation's id: with another database this directory's files mean nothing.
+  const home = join(config.dataDir, 'instances', installation);
+  const runRoot = join(home, 'run');
+  const workRoot = join(home, 'work');
+  const packages = createPackageCache({
+    directory: join(config.dataDir, 'packages'),
+    onChange: () => process?.loops.forEach(loop => loop.rescan()),
+    log,
+  });
+  const programs = { workRoot, packages };
+  const runtime = createBuiltinRuntime({
+    runRoot,
+    hostEntry: hostEntry(),
+    compileCache: join(config.dataDir, 'cache'),
+    owner,
+    spawnConcurrency: 3,
+    onExit: uid => process?.onRing('instance', uid),
+    log,
+  });
+
+  if (runs.has('expiry')) controllers.push(createExpiryController({ pool, resyncMs, log: named(log, 'expiry') }));
+  if (runs.has('scheduler')) {
+    controllers.push(createScheduler({ pool, node: config.node, resyncMs, log: named(log, 'scheduler') }));
+  }
+  if (runs.has('process')) {
+    mkdirSync(runRoot, { recursive: true, mode: 0o700 });
+    process = createProcessController({
+      pool,
+      node: config.node,
+      runtime,
+      programs,
+      limits: { ...processLimits, ...options.limits },
+      newId: randomUUIDv7,
+      resyncMs,
+      log: named(log, 'process'),
+      handover: createHandover({
+        pool,
+        vault,
+        hosts,
+        node: config.node,
+        instanceHost: config.instanceHost,
+        upstreamUrls: config.upstreamUrls,
+        logLevel: config.logLevel,
+        programs,
+        runDirectory: runtime.runDirectory,
+      }),
+    });
+    controllers.push(process);
+  }
+  if (runs.has('health')) {
+    controllers.push(
+      createHealthController({
+        pool,
+        vault,
+        hosts,
+        node: config.node,
+        instanceHost: config.instanceHost,
+        timing: { ...healthTiming, ...options.timing },
+        resyncMs,
+        log: named(log, 'health'),
+      }),
+    );
+  }
+  if (runs.has('cleanup')) {
+    const local = runs.has('process') ? { runtime, runRoot, workRoot } : null;
+    controllers.push(createCleanup({ pool, node: config.node, local, log: named(log, 'cleanup') }));
+  }
+
+  const loops = controllers.flatMap(controller => controller.loops);
+  const beat = process === null ? null : nodeBeat(config);
+  const heartbeat = createHeartbeat({ pool, node: config.node, beat, controllers: loops, log });
+  const all = [heartbeat, ...loops];
+  for (const loop of all) loop.start();
+  const listener = openListener({
+    connectionString: options.connectionString,
+    applicationName: 'minimcp controllers',
+    onRing: (kind, key) => controllers.forEach(controller => controller.onRing?.(kind, key)),
+    onConnect: () => all.forEach(loop => loop.rescan()),
+    log: message => log.warn(`controllers: ${message}`),
+  });
+
+  let stopped: Promise<void> | undefined;
+  return {
+    shutdown: async timeoutMs => process?.shutdown(timeoutMs) ?? true,
+    stop: () =>
+      (stopped ??= (async () => {
+        await listener.close();
+        packages.close();
+        await Promise.all(all.map(loop => loop.stop()));
+        hosts.close();
+        await lock?.release();
+        await pool.end();
+      })()),
+  };
+}
+
+function named(log: Logger, controller: ControllerName): Logger {
+  return log.child({ controller });
+}
+
+function nodeBeat(config: Config): Parameters<typeof createHeartbeat>[0]['beat'] {
+  return {
+    name: config.node,
+    runtime: config.runtime,
+    instanceHost: config.instanceHost,
+    portFrom: config.portRange.from,
+    portTo: config.portRange.to,
+    bootId: bootId(),
+    version,
+  };
+}
+
+/** The bundled host where it was built (it starts faster), else its source. */
+function hostEntry(): string {
+  const here = import.meta.url;
+  const candidates = ['./host.js', '../../dist/host.js', '../../mcp-servers/host/main.ts'].map(path =>
+    fileURLToPath(new URL(path, here)),
+  );
+  const found = candidates.find(path => existsSync(path));
+  if (found === undefined) throw new MiniMcpError('HostMissing', 'The host program is missing; run `npm run build`');
+  return found;
+}

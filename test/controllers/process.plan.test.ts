@@ -1,0 +1,200 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { planProcess } from '../../controllers/process.plan.ts';
+import type { Action, World } from '../../controllers/process-world.ts';
+import { anyWorld } from '../sim/arbitrary.ts';
+import { advance, applyToModel, die, limits, modelOf, patch, pendingWorld } from '../sim/world.ts';
+import type { Model } from '../sim/world.ts';
+
+/** Plans and applies until nothing is left to do, letting a live host become ready. */
+function settle(model: Model, maxSteps = 60): Action {
+  for (let step = 0; step < maxSteps; step++) {
+    const action = planProcess(model.world, limits);
+    if (model.deleted) return action;
+    const { process, attempt, status, health } = model.world;
+    // The rest of the world does its part: hosts accept and answer, those asked to end do.
+    if (action.kind === 'wait' && process?.kind === 'pending') {
+      die(model, null);
+      continue;
+    }
+    if (action.kind === 'wait' && process?.kind === 'alive' && attempt?.stoppingAt !== null) {
+      die(model, { code: 0, signal: null, reason: null, message: '' });
+      continue;
+    }
+    if (action.kind === 'wait' && process?.kind === 'alive' && !health?.ready) {
+      patch(model, { health: { ready: true, message: '', changedAt: model.world.now } });
+      continue;
+    }
+    if (action.kind === 'wait' && model.world.placement?.conflicted) {
+      patch(model, { placement: { port: model.world.placement.port === 3001 ? 3002 : 3001, conflicted: false } });
+      continue;
+    }
+    if (action.kind === 'wait' && (action.againMs === null || status.phase === 'Ready' || isBlocked(model.world)))
+      return action;
+    applyToModel(model, action);
+    expect(model.hosts).toBeLessThanOrEqual(1);
+  }
+  throw new Error(
+    `did not settle; it is ${model.world.status.phase} and plans ${JSON.stringify(planProcess(model.world, limits))}`,
+  );
+}
+
+function isBlocked(world: World): boolean {
+  return world.key.state === 'missing' || world.program.state !== 'ready' || world.placement === null;
+}
+
+/** What the phase has to be once everything is done. */
+function goal(world: World): string[] {
+  if (world.instance.expired) return ['Expired'];
+  if (!world.instance.running) return ['Stopped'];
+  if (!world.nodeOpen) return ['Stopped', 'Pending', 'Backoff', 'Expired'];
+  if (world.status.heldGeneration === world.instance.generation) return ['Stopped'];
+  if (isBlocked(world)) return ['Pending', 'Backoff', 'Stopped', 'Expired'];
+  return ['Ready'];
+}
+
+describe('a converged world plans nothing', () => {
+  test.each(['Ready', 'Stopped', 'Expired', 'SecretMissing', 'shut down'])('%s', name => {
+    const model = modelOf(pendingWorld());
+    const { instance } = model.world;
+    if (name === 'Stopped') patch(model, { instance: { ...instance, running: false } });
+    if (name === 'Expired') patch(model, { instance: { ...instance, expired: true, expiresAt: model.world.now } });
+    if (name === 'SecretMissing') patch(model, { key: { state: 'missing', version: null, message: 'set it' } });
+    if (name === 'shut down') patch(model, { nodeOpen: false });
+    settle(model);
+    for (let look = 0; look < 3; look++) {
+      advance(model, 1000);
+      expect(planProcess(model.world, limits)).toMatchObject({ kind: 'wait' });
+    }
+  });
+
+  test('from any state, repeated planning and applying converges, and then plans nothing', () => {
+    fc.assert(
+      fc.property(anyWorld, world => {
+        const model = modelOf(world);
+        settle(model);
+        expect(model.deleted).toBe(world.instance.deleting);
+        if (model.deleted) return;
+        expect(goal(model.world)).toContain(model.world.status.phase);
+        expect(planProcess(model.world, limits).kind).toBe('wait');
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  test('and the same with hosts that die at any moment, never two at a time', () => {
+    fc.assert(
+      fc.property(anyWorld, fc.array(fc.nat(12), { maxLength: 6 }), (world, deaths) => {
+        const model = modelOf(world);
+        for (const steps of deaths) {
+          for (let step = 0; step < steps && !model.deleted; step++) {
+            applyToModel(model, planProcess(model.world, limits));
+            expect(model.hosts).toBeLessThanOrEqual(1);
+          }
+          if (model.world.process?.kind === 'alive')
+            die(model, { code: 1, signal: null, reason: null, message: 'died' });
+        }
+        settle(model, 120);
+        if (!world.instance.deleting) expect(goal(model.world)).toContain(model.world.status.phase);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('every transition is one that the database allows', () => {
+    const sql = readFileSync(new URL('../../migrations/0001_core.sql', import.meta.url), 'utf8');
+    const machine = sql.slice(
+      sql.indexOf('events_transition_is_allowed'),
+      sql.indexOf('create index events_by_instance'),
+    );
+    const allowed = new Set([...machine.matchAll(/\('(\w+)', '(\w+)'\)/g)].map(([, from, to]) => `${from} ${to}`));
+    expect(allowed.size).toBeGreaterThan(30);
+    fc.assert(
+      fc.property(anyWorld, world => {
+        const model = modelOf(world);
+        settle(model);
+        for (const event of model.events) expect(allowed).toContain(`${event.from} ${event.to}`);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
+
+describe('what a plan never does', () => {
+  test('start a process that nobody wants, or beside a live one', () => {
+    fc.assert(
+      fc.property(anyWorld, world => {
+        const action = planProcess(world, limits);
+        if (action.kind !== 'begin' && action.kind !== 'start') return;
+        const { instance } = world;
+        expect(instance.running && !instance.expired && !instance.deleting && world.nodeOpen).toBe(true);
+        expect(world.process?.kind ?? 'gone').toBe('gone');
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  test('close an attempt or delete an instance while a process is left', () => {
+    fc.assert(
+      fc.property(anyWorld, world => {
+        const action = planProcess(world, limits);
+        if (action.kind === 'end') expect(world.process).toMatchObject({ kind: 'gone', leftovers: 0 });
+        if (action.kind === 'delete') expect(world.attempt).toBeNull();
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
+
+describe('the backoff', () => {
+  function crash(model: Model): number {
+    die(model, { code: 3, signal: null, reason: null, message: 'boom' });
+    applyToModel(model, planProcess(model.world, limits));
+    expect(model.world.status.phase).toBe('Backoff');
+    return model.world.status.nextStartAt! - model.world.now;
+  }
+
+  test('waits 1, 2, 4 … 60 s for a server that never gets ready', () => {
+    const model = modelOf(pendingWorld());
+    const delays: number[] = [];
+    for (let round = 0; round < 9; round++) {
+      advance(model, 100_000);
+      applyToModel(model, planProcess(model.world, limits));
+      delays.push(crash(model));
+    }
+    expect(delays).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+    expect(model.world.status.restartCount).toBe(8);
+  });
+
+  test('starts again at once what was ready until now, then waits', () => {
+    const model = modelOf(pendingWorld());
+    const delays: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      settle(model);
+      expect(model.world.status.phase).toBe('Ready');
+      delays.push(crash(model));
+      advance(model, 100_000);
+    }
+    expect(delays).toEqual([0, 1000, 2000, 4000]);
+  });
+
+  test('starts anew after ten stable minutes and with a new generation', () => {
+    const model = modelOf(pendingWorld());
+    settle(model);
+    crash(model);
+    advance(model, 60_000);
+    settle(model);
+    crash(model);
+    patch(model, { instance: { ...model.world.instance, generation: 2, processGeneration: 2 } });
+    expect(planProcess(model.world, limits).kind).toBe('begin');
+    settle(model);
+    expect(model.world.status.backoffStep).toBe(0);
+    crash(model);
+    settle(model);
+    expect(model.world.status.backoffStep).toBe(1);
+    advance(model, limits.stableMs);
+    settle(model);
+    expect(model.world.status.backoffStep).toBe(0);
+  });
+});
