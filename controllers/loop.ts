@@ -111,8 +111,9 @@ export function createLoop(options: LoopOptions): Loop {
   }
 
   async function scanUntilCurrent(): Promise<void> {
-    while (scanAgain && running) {
+    while (scanAgain) {
       scanAgain = false;
+      if (!running) return;
       clearTimeout(resyncTimer);
       let nextMs = jitter(options.resyncMs);
       try {

@@ -85,6 +85,7 @@ export function createPackageCache(options: PackageCacheOptions): PackageCache {
           detached: true,
           timeout: timeoutMs,
           killSignal: 'SIGKILL',
+          env: npmEnvironment(),
         },
       );
       children.add(child);

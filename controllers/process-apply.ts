@@ -6,28 +6,24 @@ import {
   recordLease,
   recordStopping,
 } from '../src/db/attempts.ts';
-import { appendEvent } from '../src/db/events.ts';
 import { transaction } from '../src/db/pool.ts';
-import type { Pool, Queryable } from '../src/db/pool.ts';
-import { deleteInstance, lockGeneration, writeStatus } from '../src/db/statuses.ts';
+import type { Queryable } from '../src/db/pool.ts';
+import { deleteInstance } from '../src/db/statuses.ts';
 import type { InstanceRow } from '../src/db/world.ts';
-import type { Logger } from '../src/logger.ts';
 import { crashpoint } from './crashpoint.ts';
 import type { Handover } from './handover.ts';
-import { mergeConditions } from './conditions.ts';
 import { planExit } from './process-exit.plan.ts';
-import type { Action, EndDraft, EventDraft, Limits, StatusChange, World } from './process-world.ts';
+import { append, recordChange } from './process-record.ts';
+import type { Recording } from './process-record.ts';
+import type { Action, EndDraft, Limits, StatusChange, World } from './process-world.ts';
 import { attemptRef, worldAttempt } from './process-read.ts';
 import type { Runtime } from './runtime/runtime.ts';
 
-export interface Effects {
-  readonly pool: Pool;
-  readonly node: string;
+export interface Effects extends Recording {
   readonly runtime: Runtime;
   readonly handover: Handover;
   readonly limits: Limits;
   readonly newId: () => string;
-  readonly log: Logger;
 }
 
 /** Again at once: the world is another one now. */
@@ -46,7 +42,7 @@ export async function applyAction(
       return action.againMs;
     case 'mark':
       crashpoint('phase:before-record');
-      await record(row, action.change, effects, async () => true);
+      await recordChange(row, action.change, effects);
       crashpoint('phase:recorded');
       return again;
     case 'begin':
@@ -63,14 +59,16 @@ export async function applyAction(
       });
       crashpoint('renew:recorded');
       return again;
-    case 'stop':
+    case 'stop': {
       crashpoint('stop:before-intent');
-      if (await record(row, action.change, effects, db => recordStopping(db, row.attempt!.id, action.stopReason))) {
+      const intend = (db: Queryable): Promise<boolean> => recordStopping(db, row.attempt!.id, action.stopReason);
+      if (await recordChange(row, action.change, effects, { also: intend })) {
         crashpoint('stop:after-intent');
         if (world.process?.kind === 'alive') runtime.terminate(attemptRef(row)!, world.process.identity);
         crashpoint('stop:signalled');
       }
       return again;
+    }
     case 'kill':
       effects.log.info({ instance: row.name, attempt: row.attempt!.id, reason: action.reason }, 'killing');
       await recordKilled(pool, row.attempt!.id);
@@ -95,7 +93,10 @@ export async function applyAction(
 async function begin(row: InstanceRow, world: World, change: StatusChange, effects: Effects): Promise<number> {
   const id = effects.newId();
   crashpoint('begin:before-intent');
-  const done = await record(row, change, effects, db => insertIntent(db, id, row, effects), id);
+  const done = await recordChange(row, change, effects, {
+    also: db => insertIntent(db, id, row, effects),
+    attemptId: id,
+  });
   crashpoint('begin:after-intent');
   if (!done) return again;
   const attempt = {
@@ -208,87 +209,12 @@ async function adopt(reason: string, row: InstanceRow, effects: Effects): Promis
 
 async function end(draft: EndDraft, change: StatusChange, row: InstanceRow, effects: Effects): Promise<number> {
   crashpoint('end:before-record');
-  const done = await record(row, change, effects, db => endAttempt(db, row.attempt!.id, draft), null, draft);
+  const done = await recordChange(row, change, effects, {
+    also: db => endAttempt(db, row.attempt!.id, draft),
+    attemptId: null,
+    ended: draft,
+  });
   crashpoint('end:recorded');
   if (done) effects.runtime.unwatch(row.attempt!.id);
   return again;
-}
-
-/**
- * One transaction: what `also` writes, the status, and its event. False, and nothing written, when the
- * desired state or the phase is no longer what was decided on.
- */
-async function record(
-  row: InstanceRow,
-  change: StatusChange,
-  effects: Effects,
-  also: (db: Queryable) => Promise<boolean>,
-  attemptId: string | null | undefined = undefined,
-  ended?: EndDraft,
-): Promise<boolean> {
-  const idle = change.to === 'Pending' || change.to === 'Backoff' || change.to === 'Stopped' || change.to === 'Expired';
-  const lost = Symbol('lost');
-  try {
-    await transaction(effects.pool, async db => {
-      if (!(await lockGeneration(db, row.uid, row.generation)) || !(await also(db))) throw lost;
-      if (change.event !== null) await append(db, row, effects, change.event, row.phase, change.to);
-      if (change.also !== undefined) await append(db, row, effects, change.also, null, null);
-      const written = await writeStatus(db, row.phase, {
-        instanceUid: row.uid,
-        phase: change.to,
-        observedGeneration: row.generation,
-        conditions: mergeConditions(row.conditions, change.conditions, row.now),
-        attemptId: idle ? null : attemptId === undefined ? (row.attempt?.id ?? null) : attemptId,
-        restartCount: change.restartCount ?? row.restart_count,
-        backoffStep: change.backoffStep ?? row.backoff_step,
-        heldGeneration: change.heldGeneration === undefined ? row.held_generation : change.heldGeneration,
-        nextStartAt: change.nextStartInMs === undefined ? row.next_start_at : inMs(row.now, change.nextStartInMs),
-        lastExit: ended === undefined ? row.last_exit : { ...lastExit(ended), at: row.now.toISOString() },
-        times:
-          change.to === 'Starting'
-            ? 'started'
-            : change.to === 'Ready' && row.phase === 'Starting'
-              ? 'ready'
-              : idle
-                ? 'none'
-                : 'keep',
-      });
-      if (!written) throw lost;
-    });
-  } catch (error) {
-    if (error === lost) return false;
-    throw error;
-  }
-  for (const event of [change.event, change.also]) {
-    if (event)
-      effects.log.info({ instance: row.name, event: event.reason, from: row.phase, to: change.to }, event.message);
-  }
-  return true;
-}
-
-function append(
-  db: Queryable,
-  row: InstanceRow,
-  effects: Effects,
-  draft: EventDraft,
-  from: InstanceRow['phase'] | null,
-  to: InstanceRow['phase'] | null,
-): Promise<void> {
-  return appendEvent(db, {
-    instanceUid: row.uid,
-    instanceName: row.name,
-    controller: 'process',
-    node: effects.node,
-    ...draft,
-    from,
-    to,
-  });
-}
-
-function inMs(now: Date, ms: number | null): Date | null {
-  return ms === null ? null : new Date(now.getTime() + ms);
-}
-
-function lastExit(draft: EndDraft): { code: number | null; signal: string | null; reason: string } {
-  return { code: draft.code, signal: draft.signal, reason: draft.message };
 }

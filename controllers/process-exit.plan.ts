@@ -1,5 +1,5 @@
 import { outdated, ready, unwanted } from './process-reasons.plan.ts';
-import type { Action, Attempt, EndDraft, Limits, StatusChange, World } from './process-world.ts';
+import type { Action, Attempt, EndDraft, Limits, StatusChange, StopReason, World } from './process-world.ts';
 import type { Exit, ProcessState } from './runtime/runtime.ts';
 
 const replacing = new Set(['spec-changed', 'key-changed', 'key-missing', 'moved']);
@@ -76,11 +76,7 @@ function next(
   return failure(world, attempt, end);
 }
 
-function final(
-  world: World,
-  reason: 'deleting' | 'expired' | 'stopped' | 'shutdown' | string,
-  message: string,
-): StatusChange {
+function final(world: World, reason: StopReason, message: string): StatusChange {
   const to = reason === 'deleting' ? 'Deleting' : reason === 'expired' ? 'Expired' : 'Stopped';
   return {
     to,

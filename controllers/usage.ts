@@ -14,7 +14,7 @@ export async function measureTrees(roots: readonly number[]): Promise<Map<number
   const pids = [...trees.values()].flat();
   if (pids.length === 0) return new Map();
   // One pid that is gone fails the whole call; its process is found gone elsewhere.
-  const stats = await pidusage(pids).catch(() => ({}) as Record<string, { cpu: number; memory: number } | undefined>);
+  const stats: Record<string, { cpu: number; memory: number } | undefined> = await pidusage(pids).catch(() => ({}));
   const usages = new Map<number, Usage>();
   for (const [root, tree] of trees) {
     const found = tree.flatMap(pid => stats[String(pid)] ?? []);

@@ -31,7 +31,8 @@ export interface Config {
 
 const port = z.coerce.number({ error: 'must be a port number' }).int().min(1).max(65_535);
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
-const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL' });
+// Not z.url: a server on a Unix socket has no host before the path.
+const postgresUrl = z.string().regex(/^postgres(ql)?:\/\/\S+$/, 'must be a postgresql:// URL');
 const address = z
   .string()
   .refine(host => host === 'localhost' || isIP(host) !== 0, 'must be an IP address or "localhost"');

@@ -7,7 +7,9 @@ import { startEmbeddedPostgres } from '../postgres/embedded.ts';
 
 export interface Database {
   readonly connectionString: string;
-  /** Stops the server if this process runs it. */
+  /** True when the server was running before this process came: others may work with it. */
+  readonly shared: boolean;
+  /** Stops the embedded server; nothing for any other. */
   stop(): Promise<void>;
 }
 
@@ -18,19 +20,19 @@ export async function openDatabase(config: Config, log: Logger): Promise<Databas
   try {
     await migrate(database.connectionString, migrationsDirectory(), message => log.info(message));
   } catch (error) {
-    await database.stop();
+    if (!database.shared) await database.stop();
     throw error;
   }
   return database;
 }
 
 function external(connectionString: string): Database {
-  return { connectionString, stop: async () => {} };
+  return { connectionString, shared: true, stop: async () => {} };
 }
 
 async function startEmbedded(config: Config, log: Logger): Promise<Database> {
   const server = await startEmbeddedPostgres({ dataDir: config.dataDir, log: message => log.info(message) });
-  return { connectionString: server.connectionString, stop: () => server.stop() };
+  return { connectionString: server.connectionString, shared: server.adopted, stop: () => server.stop() };
 }
 
 function migrationsDirectory(): string {

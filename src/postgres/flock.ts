@@ -1,0 +1,45 @@
+import { closeSync, openSync } from 'node:fs';
+import { MiniMcpError } from '../errors.ts';
+import { runCommand } from './command.ts';
+
+/**
+ * A lock of the kernel on an open file. It belongs to the open file, not to a process: every program
+ * that inherits `fd` holds it too, and it is free when the last of them has closed it or died, kill -9
+ * included. No lock is ever left behind, and it holds across containers that share the directory.
+ */
+export interface FileLock {
+  readonly fd: number;
+  /** Gives up this process's hold. */
+  readonly release: () => void;
+}
+
+/**
+ * Takes the lock, waiting at most `waitMs` (0: not at all). Undefined when someone else holds it.
+ * Throws `PostgresToolMissing` without the program flock(1).
+ */
+export async function takeLock(path: string, waitMs = 0): Promise<FileLock | undefined> {
+  const fd = openSync(path, 'a', 0o600);
+  let held = false;
+  try {
+    // Node has no flock(2). The lock goes on the open file, so a child that shares it can take it for us.
+    const limit = waitMs === 0 ? ['-n'] : ['-w', String(waitMs / 1000)];
+    const args = ['-x', ...limit, '3'];
+    const result = await runCommand({ account: { kind: 'self' }, program: 'flock', args, inheritedFd: fd });
+    if (result.exitCode !== 0 && result.exitCode !== 1) throw flockFailed(result.output);
+    held = result.exitCode === 0;
+  } finally {
+    if (!held) closeSync(fd);
+  }
+  let open = held;
+  const release = () => {
+    if (open) closeSync(fd);
+    open = false;
+  };
+  return held ? { fd, release } : undefined;
+}
+
+function flockFailed(output: string): MiniMcpError {
+  return new MiniMcpError('PostgresToolMissing', `flock could not be run: ${output}`, {
+    hint: 'Install util-linux (flock, unshare), or set DATABASE_URL to a PostgreSQL server.',
+  });
+}

@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtempSync, openSync, closeSync } from 'node:fs';
+import net from 'node:net';
+import { join, resolve } from 'node:path';
+import type { Assignment } from '../../specs/assignment.ts';
+import { firstAnswer } from './mcp.ts';
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+export interface Bare {
+  readonly port: number;
+  readonly child: ChildProcess;
+  end(): Promise<void>;
+}
+
+/**
+ * What everyone would do by hand: bind, spawn the same bundled server with no compile cache, hand it its
+ * assignment. No database, no identity, no health.
+ */
+export async function spawnBare(directory: string, port: number, token: string, upstreamUrl: string): Promise<Bare> {
+  const run = mkdtempSync(join(directory, 'bare-'));
+  const log = openSync(join(run, 'log'), 'a');
+  const attempt = randomUUID();
+  const server = net.createServer();
+  await new Promise<void>(done => server.listen({ port, host: '127.0.0.1', exclusive: true }, done));
+  const child = spawn(process.execPath, [resolve('dist/host.js'), '--instance', 'bare', '--attempt', attempt], {
+    cwd: run,
+    stdio: ['ignore', log, log, 'ipc'],
+    env: { PATH: process.env['PATH'] },
+  });
+  closeSync(log);
+  const assignment: Assignment = {
+    instance: { uid: randomUUID(), name: 'bare' },
+    attempt,
+    node: 'bench',
+    type: 'github',
+    config: { readOnly: false, toolsets: ['context', 'repos', 'issues', 'pull_requests'] },
+    secrets: { token: 'bench' },
+    upstreamUrl,
+    command: null,
+    tokenHash: hash(token),
+    controlTokenHash: hash('control'),
+    expiresAt: null,
+    remainingMs: null,
+    host: '127.0.0.1',
+    port,
+    runDirectory: run,
+    logLevel: 'info',
+  };
+  child.send({ kind: 'assignment', assignment }, server, () => server.close());
+  return {
+    port,
+    child,
+    end: () =>
+      new Promise<void>(done => {
+        child.once('exit', () => done());
+        child.kill('SIGKILL');
+      }),
+  };
+}
+
+/** Milliseconds from a bare spawn to its first MCP answer. */
+export async function timeBare(directory: string, port: number, upstreamUrl: string): Promise<number> {
+  const from = performance.now();
+  const bare = await spawnBare(directory, port, 'bench', upstreamUrl);
+  await firstAnswer(port, 'bench');
+  const ms = performance.now() - from;
+  await bare.end();
+  return ms;
+}
+
+/** Milliseconds from spawning all at once until each has given an MCP answer. */
+export async function timeBareStorm(directory: string, ports: readonly number[], upstreamUrl: string): Promise<number> {
+  const from = performance.now();
+  const all = await Promise.all(ports.map(port => spawnBare(directory, port, 'bench', upstreamUrl)));
+  await Promise.all(ports.map(port => firstAnswer(port, 'bench')));
+  const ms = performance.now() - from;
+  await Promise.all(all.map(bare => bare.end()));
+  return ms;
+}
