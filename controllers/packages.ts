@@ -13,6 +13,7 @@ import {
 import { delimiter, join } from 'node:path';
 import PQueue from 'p-queue';
 import type { Logger } from '../src/logger.ts';
+import { baseEnvironment } from './environment.ts';
 
 export type InstalledPackage =
   | { readonly state: 'ready'; readonly entry: string }
@@ -76,6 +77,9 @@ export function createPackageCache(options: PackageCacheOptions): PackageCache {
           '--no-fund',
           '--no-save',
           '--loglevel=error',
+          // A registry out of reach is told soon; it is tried again from here.
+          '--fetch-retries=1',
+          '--fetch-retry-mintimeout=1000',
           spec,
         ],
         // Its own group: a Ctrl-C in the terminal is for us to pass on.
@@ -167,11 +171,10 @@ function entryOf(directory: string, name: string): string {
   return join(root, entry);
 }
 
-/** Ours without what is secret or only ours. */
+/** With the user's npm configuration, which may name a mirror. */
 function npmEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(MINIMCP_|DATABASE_|NODE_OPTIONS$)/.test(name)),
-  );
+  const npm = Object.entries(process.env).filter(([name]) => /^(npm_config_|HOME$)/i.test(name));
+  return { ...baseEnvironment(), ...Object.fromEntries(npm) };
 }
 
 /** The program behind the `npm` on the PATH: mostly npm-cli.js, which the running Node can run. */

@@ -45,10 +45,16 @@ function planRunning(world: World, attempt: Attempt, limits: Limits): Action {
 
 /** The ladder: asked to end at `stoppingAt`, killed after the grace. It is never climbed down again. */
 function planStopping(world: World, attempt: Attempt, stoppingAt: number, limits: Limits): Action {
-  const graceMs = world.instance.expired ? limits.expiryGraceMs : limits.stopGraceMs;
+  const graceMs = graceOf(world, attempt, limits);
   const leftMs = stoppingAt + graceMs - world.now;
   if (leftMs <= 0) return { kind: 'kill', reason: `Did not end within ${graceMs} ms`, againMs: limits.killAgainMs };
   return { kind: 'wait', againMs: leftMs };
+}
+
+function graceOf(world: World, attempt: Attempt, limits: Limits): number {
+  if (world.instance.expired) return limits.expiryGraceMs;
+  const sick = attempt.stopReason === 'unhealthy' || attempt.stopReason === 'start-timeout';
+  return sick ? limits.sickGraceMs : limits.stopGraceMs;
 }
 
 function stop(world: World, objection: Objection): Action {

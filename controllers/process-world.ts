@@ -82,6 +82,8 @@ export interface Limits {
   readonly stopGraceMs: number;
   /** The same at the end of a lease, where the host ends by itself. */
   readonly expiryGraceMs: number;
+  /** The same for one that does not answer anyway. */
+  readonly sickGraceMs: number;
   /** How long a host may be without an assignment. */
   readonly acceptMs: number;
   /** How soon to look again after a SIGKILL. */

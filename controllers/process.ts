@@ -19,6 +19,7 @@ export const processLimits: Limits = {
   stableMs: 600_000,
   stopGraceMs: 8_000,
   expiryGraceMs: 400,
+  sickGraceMs: 2_000,
   acceptMs: 5_000,
   killAgainMs: 50,
   misconfiguredMs: 60_000,

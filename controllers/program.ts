@@ -3,14 +3,12 @@ import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { builtinTypes, stdioConfig } from '../specs/type.ts';
 import type { StdioConfig } from '../specs/type.ts';
 import type { Assignment } from '../specs/assignment.ts';
+import { baseEnvironment } from './environment.ts';
 import type { PackageCache } from './packages.ts';
 
 export type Program =
   | { readonly state: 'ready'; readonly message: string; readonly command: Assignment['command'] }
   | { readonly state: 'installing' | 'misconfigured'; readonly message: string };
-
-/** What a child may take from our environment. */
-const passedOn = ['LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS'];
 
 export interface ProgramOptions {
   /** Directory of the instances' own working directories, which outlive their processes. */
@@ -43,9 +41,7 @@ function resolveStdio(uid: string, config: StdioConfig, options: ProgramOptions)
   if (config.cwd === undefined) mkdirSync(home, { recursive: true, mode: 0o700 });
   else if (!isDirectory(config.cwd))
     return misconfigured(`spec.config.cwd ${config.cwd} is not a directory; make it or name another`);
-  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', HOME: home };
-  for (const name of passedOn) if (process.env[name] !== undefined) env[name] = process.env[name];
-  Object.assign(env, config.env);
+  const env: Record<string, string> = { ...baseEnvironment(), HOME: home, ...config.env };
 
   if (config.package !== undefined && config.version !== undefined) {
     const installed = options.packages.resolve(config.package, config.version);

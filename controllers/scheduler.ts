@@ -1,4 +1,4 @@
-import getPort from 'get-port';
+import getPort, { clearLockedPorts } from 'get-port';
 import { appendEvent } from '../src/db/events.ts';
 import type { RingKind } from '../src/db/listener.ts';
 import { placeInstance, readNodePorts, readPlacement, readUnsettled, releasePlacement } from '../src/db/placements.ts';
@@ -93,6 +93,8 @@ export function createScheduler({ pool, node, resyncMs, log }: SchedulerOptions)
   /** On our own node the first port that can be bound now; on another its runtime's bind is the first proof. */
   async function choosePort(target: NodePorts, ports: readonly number[]): Promise<number | null> {
     if (target.name !== node) return ports[0] ?? null;
+    // The table of placements says what is given away; get-port's own memory would refuse an instance its old port.
+    clearLockedPorts();
     const port = await getPort({ port: ports, host: target.instance_host });
     // Out of candidates get-port falls back to any port at all.
     return ports.includes(port) ? port : null;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import PQueue from 'p-queue';
 import type { Assignment, HostInput, HostOutput } from '../../specs/assignment.ts';
 import { crashpoint } from '../crashpoint.ts';
+import { baseEnvironment } from '../environment.ts';
 import { attemptMarker, identityOf, ownerMarker } from './process-table.ts';
 import type { StartOutcome } from './runtime.ts';
 
@@ -19,19 +20,6 @@ export interface SpawnerOptions {
 }
 
 const acceptTimeoutMs = 20_000;
-
-/** What a host needs of our environment; nothing of ours is secret in there. */
-const passedOn = [
-  'PATH',
-  'LANG',
-  'LC_ALL',
-  'TZ',
-  'TMPDIR',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-  'NODE_EXTRA_CA_CERTS',
-];
 
 /** Binds an instance's port, spawns its host and hands over socket and assignment. */
 export function createSpawner(
@@ -95,12 +83,12 @@ function spawnHost(assignment: Assignment, directory: string, options: SpawnerOp
 }
 
 function hostEnvironment(assignment: Assignment, options: SpawnerOptions): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = {};
-  for (const name of passedOn) if (process.env[name] !== undefined) env[name] = process.env[name];
-  env[attemptMarker] = assignment.attempt;
-  env[ownerMarker] = options.owner;
-  env['MINIMCP_COMPILE_CACHE'] = options.compileCache;
-  return env;
+  return {
+    ...baseEnvironment(),
+    [attemptMarker]: assignment.attempt,
+    [ownerMarker]: options.owner,
+    MINIMCP_COMPILE_CACHE: options.compileCache,
+  };
 }
 
 /** Sends assignment and socket; resolves when the host accepted, or ended, or was given up. */

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { baseEnvironment } from '../../controllers/environment.ts';
 import { until } from '../support/until.ts';
 import { firstAnswer } from './mcp.ts';
 
@@ -23,7 +24,7 @@ export async function startProduct(
   upstreamUrl: string,
 ): Promise<Product> {
   const env = {
-    PATH: process.env['PATH'],
+    ...baseEnvironment(),
     HOME: dataDir,
     MINIMCP_DATA_DIR: dataDir,
     MINIMCP_API_PORT: String(apiPort),

@@ -17,7 +17,7 @@ beforeAll(async () => {
   fake = spawn(process.execPath, ['test/fakes/github/main.ts'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const first = await createInterface({ input: fake.stdout! })[Symbol.asyncIterator]().next();
   const { url } = JSON.parse(String(first.value)) as { url: string };
-  it = await createInstallation({ MINIMCP_GITHUB_API_URL: url });
+  it = await createInstallation({ env: { MINIMCP_GITHUB_API_URL: url } });
   await it.startApi();
   await it.startControllers();
 });
@@ -75,9 +75,9 @@ const cases: Case[] = [
     name: 'github',
     spec: { type: 'github', apiKey: 'gh', config: { readOnly: false } },
     calls: [
-      ['get_me', {}, /login/],
-      ['search_repositories', { query: 'hello' }, /./],
-      ['list_issues', { owner: 'octocat', repo: 'hello-world' }, /./],
+      ['get_me', {}, /mona/],
+      ['search_repositories', { query: 'demo' }, /mona\/demo/],
+      ['list_issues', { owner: 'mona', repo: 'demo' }, /Issue 4/],
     ],
   },
   {
@@ -96,9 +96,9 @@ test.each(cases)(
   { timeout: 120_000 },
   async ({ name, spec, calls }) => {
     if ('apiKey' in spec) {
-      const key = await it.api('PUT', '/api-keys/gh', { type: 'github', values: { token: 'fake-token' } });
+      const key = await it.api('PUT', '/api-keys/gh', { type: 'github', values: { token: 'ghp_testtoken' } });
       expect(key.status).toBeLessThan(300);
-      expect(JSON.stringify(key.body)).not.toContain('fake-token');
+      expect(JSON.stringify(key.body)).not.toContain('testtoken');
     }
     const made = await it.api('POST', '/mcps', { metadata: { name }, spec: { ...spec, ttl: '20s' } });
     expect(made.status).toBe(201);

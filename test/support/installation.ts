@@ -5,6 +5,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Instance } from '../../specs/instance.ts';
+import { baseEnvironment } from '../../controllers/environment.ts';
 import { markedProcesses } from '../../controllers/runtime/process-table.ts';
 import { readInstallation } from '../../src/db/heartbeats.ts';
 import { createTestDatabase } from './database.ts';
@@ -49,13 +50,19 @@ export interface Installation {
   close(): Promise<void>;
 }
 
-export async function createInstallation(extraEnv: Record<string, string> = {}): Promise<Installation> {
-  const database = await createTestDatabase();
+export interface InstallationOptions {
+  readonly env?: Record<string, string>;
+  /** Unset = a database of its own on the server that all tests share. */
+  readonly database?: TestDatabase;
+}
+
+export async function createInstallation(options: InstallationOptions = {}): Promise<Installation> {
+  const database = options.database ?? (await createTestDatabase());
   const dataDir = mkdtempSync(join(tmpdir(), 'minimcp-test-'));
   const ports = await freePorts();
   const node = `test-${randomBytes(4).toString('hex')}`;
   const env: NodeJS.ProcessEnv = {
-    PATH: process.env['PATH'],
+    ...baseEnvironment(),
     HOME: dataDir,
     MINIMCP_DATA_DIR: dataDir,
     DATABASE_URL: database.url,
@@ -63,7 +70,7 @@ export async function createInstallation(extraEnv: Record<string, string> = {}):
     MINIMCP_PORT_RANGE: `${ports.from}-${ports.to}`,
     MINIMCP_NODE: node,
     MINIMCP_LOG_LEVEL: 'info',
-    ...extraEnv,
+    ...options.env,
   };
   const owner = `${await readInstallation(database.pool)}/${node}`;
   const observer = startObserver(owner);
