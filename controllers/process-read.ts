@@ -24,6 +24,7 @@ export function worldOf(row: InstanceRow, observed: Observed): World {
       expired: row.expired,
       deleting: row.deleting,
       tokenVersion: row.token_version,
+      changedAt: row.updated_at.getTime(),
     },
     key: keyOf(row),
     program: observed.program,

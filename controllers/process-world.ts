@@ -15,6 +15,8 @@ export interface World {
     readonly expired: boolean;
     readonly deleting: boolean;
     readonly tokenVersion: number | null;
+    /** When the desired state last changed. */
+    readonly changedAt: number;
   };
   readonly key: {
     readonly state: 'unneeded' | 'missing' | 'present';

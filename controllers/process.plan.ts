@@ -3,6 +3,8 @@ import { planLive } from './process-live.plan.ts';
 import { ready } from './process-reasons.plan.ts';
 import type { Action, ConditionDraft, EventDraft, Limits, World } from './process-world.ts';
 
+const placeSoonMs = 1_000;
+
 /** The one next step that brings an instance's process closer to what is desired. */
 export function planProcess(world: World, limits: Limits): Action {
   const { attempt, process } = world;
@@ -37,12 +39,8 @@ function planStart(world: World): Action {
   if (key.state === 'missing') return blocked(world, 'SecretMissing', key.message);
   if (program.state === 'misconfigured') return blocked(world, 'Misconfigured', program.message);
   if (program.state === 'installing') return installing(world);
-  if (status.phase === 'Expired' || status.phase === 'Stopped') {
-    const message = status.phase === 'Expired' ? 'The lease was renewed' : 'It should run again';
-    return mark(world, 'Pending', { reason: 'Restored', message }, [ready('False', 'Pending', message)]);
-  }
   // The scheduler rings when it has found a (new) place.
-  if (placement === null || placement.conflicted) return wait(null);
+  if (placement === null || placement.conflicted) return unplaced(world);
   if (status.phase === 'Backoff' && !fresh && status.nextStartAt !== null && status.nextStartAt > world.now) {
     return wait(status.nextStartAt - world.now);
   }
@@ -59,6 +57,17 @@ function planStart(world: World): Action {
       nextStartInMs: null,
     },
   };
+}
+
+/** A place comes in a moment; where it does not, the phase must not go on saying that nothing is to run. */
+function unplaced(world: World): Action {
+  const { instance, status } = world;
+  const atRest = status.phase === 'Expired' || status.phase === 'Stopped';
+  if (!atRest) return wait(null);
+  const patienceMs = instance.changedAt + placeSoonMs - world.now;
+  if (patienceMs > 0) return wait(patienceMs);
+  const message = 'It is to run again and has no place yet';
+  return mark(world, 'Pending', { reason: 'Restored', message }, [ready('False', 'Pending', message)]);
 }
 
 /** Nothing is to run: the phase says so, once. */

@@ -19,6 +19,7 @@ export interface InstanceRow {
   readonly expired: boolean;
   readonly deleting: boolean;
   readonly token_version: number | null;
+  readonly updated_at: Date;
   readonly api_key: string | null;
   readonly key_type: string | null;
   readonly key_version: number | null;
@@ -62,7 +63,7 @@ const select = `
   select
     now() as now, i.uid, i.name, i.type, i.config, i.generation, i.process_generation, i.running, i.restart, i.resources,
     i.expires_at, (e.instance_uid is not null) as expired, (i.deletion_requested_at is not null) as deleting,
-    t.version as token_version, i.api_key, k.type as key_type, k.version as key_version,
+    t.version as token_version, i.updated_at, i.api_key, k.type as key_type, k.version as key_version,
     p.node as placement_node, p.port as placement_port, p.placed_at,
     coalesce(s.phase, 'Pending') as phase, coalesce(s.observed_generation, 0) as observed_generation,
     coalesce(s.conditions, '[]') as conditions, coalesce(s.restart_count, 0) as restart_count,

@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/postgres/embedded.ts';
+import { startFakeGithub } from '../support/github.ts';
 import { until } from '../support/until.ts';
 import { timeBare, timeBareStorm } from './baseline.ts';
 import { cpuSeconds, median, pairedRatio, printTable, spread } from './figures.ts';
@@ -17,30 +16,26 @@ const stormRounds = 3;
 const idleSeconds = 20;
 const apiPort = 26_001;
 const firstPort = 26_100;
+const token = 'ghp_testtoken';
 const barePorts = Array.from({ length: storm }, (_, index) => 25_000 + index);
 
 const directory = mkdtempSync(join(tmpdir(), 'minimcp-bench-'));
 const say = (text: string): boolean => process.stderr.write(`${text}\n`);
 
-const fake = spawn(process.execPath, ['test/fakes/github/main.ts'], { stdio: ['ignore', 'pipe', 'inherit'] });
-const [line] = await createInterface({ input: fake.stdout })
-  [Symbol.asyncIterator]()
-  .next()
-  .then(next => [String(next.value)]);
-const upstreamUrl = (JSON.parse(line!) as { url: string }).url;
+const fake = await startFakeGithub();
 
 async function remove(product: Product, names: readonly string[]): Promise<void> {
   await Promise.all(names.map(name => product.api('DELETE', `/mcps/${name}?wait=10s`)));
 }
 
 async function measure(product: Product): Promise<Row[]> {
-  await product.api('PUT', '/api-keys/bench', { type: 'github', values: { token: 'bench' } });
+  await product.api('PUT', '/api-keys/bench', { type: 'github', values: { token } });
 
   say(`POST to the first answer, ${rounds} pairs …`);
   const declared: number[] = [];
   const bare: number[] = [];
   for (let round = -2; round < rounds; round++) {
-    const bareMs = await timeBare(directory, barePorts[0]!, upstreamUrl);
+    const bareMs = await timeBare(directory, barePorts[0]!, fake.url);
     const name = `post-${round + 2}`;
     const ms = await timeDeclared(product, name);
     await until('it is Ready', async () => (await status(product, name)).phase === 'Ready', 30_000);
@@ -55,7 +50,7 @@ async function measure(product: Product): Promise<Row[]> {
   const killed: number[] = [];
   const bareAgain: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    bareAgain.push(await timeBare(directory, barePorts[0]!, upstreamUrl));
+    bareAgain.push(await timeBare(directory, barePorts[0]!, fake.url));
     // A new one each time: the second death in a row waits on purpose.
     const name = `kill-${round}`;
     await declare(product, name);
@@ -68,7 +63,7 @@ async function measure(product: Product): Promise<Row[]> {
   const bareStorms: number[] = [];
   const names = Array.from({ length: storm }, (_, index) => `storm-${index}`);
   for (let round = 0; round < stormRounds; round++) {
-    bareStorms.push(await timeBareStorm(directory, barePorts, upstreamUrl));
+    bareStorms.push(await timeBareStorm(directory, barePorts, fake.url));
     const from = performance.now();
     await Promise.all(names.map(name => declare(product, name)));
     await until(
@@ -126,12 +121,12 @@ async function measure(product: Product): Promise<Row[]> {
 const database = await startEmbeddedPostgres({ dataDir: directory });
 let product: Product | undefined;
 try {
-  product = await startProduct(directory, apiPort, `${firstPort}-${firstPort + 200}`, upstreamUrl);
+  product = await startProduct(directory, apiPort, `${firstPort}-${firstPort + 200}`, fake.url);
   const rows = await measure(product);
   printTable(rows);
 } finally {
   await product?.end();
   await database.stop();
-  fake.kill();
+  await fake[Symbol.asyncDispose]();
   rmSync(directory, { recursive: true, force: true });
 }

@@ -4,7 +4,7 @@ import type { Event } from '../../specs/event.ts';
 import { isAlive, identityOf, markedProcesses } from '../../controllers/runtime/process-table.ts';
 import { createInstallation } from '../support/installation.ts';
 import type { Installation } from '../support/installation.ts';
-import { connectClient } from '../support/mcp-client.ts';
+import { callTool, connectModern } from '../support/clients.ts';
 import { echoSpec, stdioSpec } from '../support/specs.ts';
 import { until } from '../support/until.ts';
 
@@ -37,9 +37,9 @@ async function events(name: string): Promise<Event[]> {
 
 async function call(name: string, tool: string, args: Record<string, unknown> = {}): Promise<string> {
   const access = (await it.api('GET', `/mcps/${name}/access`)).body as { url: string; token: string };
-  const client = await connectClient(2, access);
+  const client = await connectModern(access);
   try {
-    return (await client.call(tool, args)).text;
+    return (await callTool(client, tool, args)).text;
   } finally {
     await client.close();
   }

@@ -50,7 +50,9 @@ function goal(world: World): string[] {
   if (!world.instance.running) return ['Stopped'];
   if (!world.nodeOpen) return ['Stopped', 'Pending', 'Backoff', 'Expired'];
   if (world.status.heldGeneration === world.instance.generation) return ['Stopped'];
-  if (isBlocked(world)) return ['Pending', 'Backoff', 'Stopped', 'Expired'];
+  // What runs goes on running when its program is taken away beneath it.
+  const runs = world.process?.kind === 'alive' && world.program.state !== 'ready' ? ['Ready'] : [];
+  if (isBlocked(world)) return ['Pending', 'Backoff', 'Stopped', 'Expired', ...runs];
   return ['Ready'];
 }
 

@@ -1,29 +1,26 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import net from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Event } from '../../specs/event.ts';
+import { startFakeGithub } from '../support/github.ts';
+import type { FakeGithub } from '../support/github.ts';
 import { createInstallation } from '../support/installation.ts';
 import type { Installation } from '../support/installation.ts';
-import { connectClient } from '../support/mcp-client.ts';
+import { callTool, connectLegacy, connectModern } from '../support/clients.ts';
 import { until } from '../support/until.ts';
 
 /** One lease from its declaration to its end and back, as clients of both SDKs see it. */
 let it: Installation;
-let fake: ChildProcess;
+let fake: FakeGithub;
 
 beforeAll(async () => {
-  fake = spawn(process.execPath, ['test/fakes/github/main.ts'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const first = await createInterface({ input: fake.stdout! })[Symbol.asyncIterator]().next();
-  const { url } = JSON.parse(String(first.value)) as { url: string };
-  it = await createInstallation({ env: { MINIMCP_GITHUB_API_URL: url } });
+  fake = await startFakeGithub();
+  it = await createInstallation({ env: { MINIMCP_GITHUB_API_URL: fake.url } });
   await it.startApi();
   await it.startControllers();
 });
 afterAll(async () => {
   await it.close();
-  fake.kill();
+  await fake[Symbol.asyncDispose]();
 });
 
 interface Access {
@@ -108,12 +105,12 @@ test.each(cases)(
     const access = await accessOf(name);
     const port = ready.status.port!;
 
-    for (const sdk of [1, 2] as const) {
-      const client = await connectClient(sdk, access);
-      const tools = await client.tools();
+    for (const connect of [connectLegacy, connectModern]) {
+      const client = await connect(access);
+      const tools = (await client.listTools()).tools.map(tool => tool.name);
       for (const [tool, args, answer] of calls) {
         expect(tools).toContain(tool);
-        const result = await client.call(tool, args);
+        const result = await callTool(client, tool, args);
         expect(result.isError, result.text).toBe(false);
         expect(result.text).toMatch(answer);
       }
@@ -156,9 +153,9 @@ test.each(cases)(
     await it.phase(name, 'Ready');
     const again = await accessOf(name);
     expect(await post(again, bearer)).toBe(401);
-    const client = await connectClient(2, again);
+    const client = await connectModern(again);
     const [tool, args, answer] = calls[0]!;
-    expect((await client.call(tool, args)).text).toMatch(answer);
+    expect((await callTool(client, tool, args)).text).toMatch(answer);
     await client.close();
 
     const told = await reasons(name);

@@ -56,6 +56,7 @@ export const anyWorld: fc.Arbitrary<World> = fc
       lease: fc.constantFrom('none', 'future', 'over'),
       deleting: fc.boolean(),
       tokenVersion: fc.integer({ min: 1, max: 2 }),
+      changedAt: past,
     }),
     key: fc.constantFrom(
       { state: 'unneeded' as const, version: null, message: '' },
@@ -122,7 +123,7 @@ export const anyWorld: fc.Arbitrary<World> = fc
         conditions: [],
         backoffStep: raw.backoffStep,
         restartCount: raw.restartCount,
-        heldGeneration: raw.heldGeneration,
+        heldGeneration: raw.live ? null : raw.heldGeneration,
         nextStartAt: phase === 'Backoff' ? raw.nextStartAt : null,
         readyAt: raw.live ? raw.readyAt : null,
       },

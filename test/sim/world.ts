@@ -36,6 +36,7 @@ export function pendingWorld(): World {
       expired: false,
       deleting: false,
       tokenVersion: 1,
+      changedAt: 999_000,
     },
     key: { state: 'unneeded', version: null, message: '' },
     program: { state: 'ready', message: '' },
