@@ -23,7 +23,7 @@ export interface CleanupOptions {
   readonly log: Logger;
 }
 
-const orphanMs = 10_000;
+const orphanMs = 30_000;
 const filesMs = 60_000;
 const retentionMs = 300_000;
 const batch = 1_000;

@@ -32,12 +32,12 @@ export interface HealthOptions {
 }
 
 export const healthTiming: HealthOptions['timing'] = {
-  calmMs: 10_000,
+  calmMs: 12_000,
   activeMs: 2_000,
   suspiciousMs: 500,
   failures: 3,
   probeTimeoutMs: 3_000,
-  usageMs: 10_000,
+  usageMs: 15_000,
 };
 
 export interface HealthController {

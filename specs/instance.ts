@@ -36,7 +36,6 @@ export const specWrite = z
     path: ['ttl'],
     message: 'give either ttl or expiresAt, not both',
   });
-export type SpecWrite = z.infer<typeof specWrite>;
 
 // A client that reads, edits and writes back sends these too; they are taken and ignored.
 const readOnlyMetadata = {
@@ -90,7 +89,6 @@ export const status = z.object({
   lastExit: lastExit.nullable(),
   usage: z.object({ cpu: z.number().describe('Cores'), memoryBytes: z.int() }).nullable(),
 });
-export type Status = z.infer<typeof status>;
 
 export const instance = z.object({
   metadata: z.object({

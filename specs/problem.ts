@@ -9,4 +9,3 @@ export const problem = z.object({
   errors: z.array(z.object({ pointer: z.string(), message: z.string() })).optional(),
   requestId: z.string(),
 });
-export type Problem = z.infer<typeof problem>;

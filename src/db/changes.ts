@@ -60,18 +60,20 @@ export async function readChanges(
   upTo: number,
   limit: number,
 ): Promise<ChangeRow[]> {
-  const { rows } = await db.query<FlatRow>(
-    `select c.instance_uid, c.instance_name, c.resource_version as version, c.created_version, c.deleted_at,
+  const { rows } = await db.query<FlatRow>({
+    name: 'changes-page',
+    text: `select c.instance_uid, c.instance_name, c.resource_version as version, c.created_version, c.deleted_at,
        c.labels as tombstone_labels, ${viewColumns}
      from (
        select * from changes
        where (resource_version, instance_uid) > ($1, $2) and resource_version <= $3
        order by resource_version, instance_uid limit $4
      ) c
-     left join instances i on i.uid = c.instance_uid ${viewJoins}
+     left join lateral (select * from instances where uid = c.instance_uid offset 0) i on true
+     ${viewJoins}
      order by c.resource_version, c.instance_uid`,
-    [after.version, after.uid ?? allUids, upTo, limit],
-  );
+    values: [after.version, after.uid ?? allUids, upTo, limit],
+  });
   return rows.map(row => ({ ...row, instance: row.uid === null ? null : (row as InstanceViewRow) }));
 }
 

@@ -43,7 +43,7 @@ export interface InstanceViewRow {
 const live = livePhases.map(phase => `'${phase}'`).join(', ');
 
 /** The phase as a reader is told it; needs the aliases of `viewJoins`. */
-const phase = `case
+export const phaseColumn = `case
     when s.phase in (${live}) and (n.name is null or n.heartbeat_at < now() - ${staleAfter}) then 'Unknown'
     else coalesce(s.phase, 'Pending')
   end`;
@@ -51,7 +51,7 @@ const phase = `case
 /** Columns of `InstanceViewRow` from `instances i`, `changes c` and what `viewJoins` adds. */
 export const viewColumns = `i.uid, i.name, i.labels, i.generation, c.resource_version, i.created_at,
   i.deletion_requested_at, i.type, i.api_key, i.config, i.expires_at, i.running, i.restart, i.resources,
-  s.observed_generation, ${phase} as phase, s.conditions, l.node, l.port, n.instance_host, a.pid, s.started_at,
+  s.observed_generation, ${phaseColumn} as phase, s.conditions, l.node, l.port, n.instance_host, a.pid, s.started_at,
   s.ready_at, e.expired_at, a.requests, s.restart_count, s.next_start_at, s.last_exit, a.cpu, a.memory_bytes,
   -- A process that nobody has asked anything yet does not hide when its predecessor was last asked.
   coalesce(a.last_accessed_at, (
@@ -60,84 +60,45 @@ export const viewColumns = `i.uid, i.name, i.labels, i.generation, c.resource_ve
     join observations o on o.attempt_id = x.id
   )) as last_accessed_at`;
 
-// Where it is: the process that exists, else the place it was given; nowhere once it has ended.
-const phaseJoins = `
-  left join statuses s on s.instance_uid = i.uid
-  left join placements p on p.instance_uid = i.uid
-  left join (
-    select x.instance_uid, x.node, x.port, x.pid, o.requests, o.last_accessed_at, o.cpu, o.memory_bytes
-    from attempts x left join observations o on o.attempt_id = x.id
-    where x.ended_at is null
-  ) a on a.instance_uid = i.uid
-  left join nodes n on n.name = coalesce(a.node, p.node)`;
+/**
+ * At most one row of `source` beside each row. Lateral and with an offset, so that a page of a hundred costs a
+ * hundred look-ups: left to itself the planner hashes whole tables for it, and plans for longer than that takes.
+ */
+function beside(alias: string, source: string): string {
+  return `left join lateral (${source} offset 0) ${alias} on true`;
+}
 
-/** Joins to `instances i` what the columns need; every one is at most one row. */
-export const viewJoins = `${phaseJoins}
-  left join expiries e on e.instance_uid = i.uid and e.expires_at = i.expires_at
-  left join lateral (
+/** The version that goes with `instances i`. */
+export const versionJoin = beside('c', 'select resource_version from changes where instance_uid = i.uid');
+
+/** Joins to `instances i` what the columns need. Where it is: the process that exists, else the place it was given. */
+export const viewJoins = [
+  beside('s', 'select * from statuses where instance_uid = i.uid'),
+  beside('p', 'select node, port from placements where instance_uid = i.uid'),
+  beside(
+    'a',
+    `select x.id, x.node, x.port, x.pid, o.requests, o.last_accessed_at, o.cpu, o.memory_bytes
+     from attempts x left join observations o on o.attempt_id = x.id
+     where x.instance_uid = i.uid and x.ended_at is null`,
+  ),
+  beside('n', 'select name, instance_host, heartbeat_at from nodes where name = coalesce(a.node, p.node)'),
+  beside('e', 'select expired_at from expiries where instance_uid = i.uid and expires_at = i.expires_at'),
+  // Nowhere once it has ended.
+  `left join lateral (
     select coalesce(a.node, p.node) as node, coalesce(a.port, p.port) as port
     where s.phase is null or s.phase not in ('Stopped', 'Expired')
-  ) l on true`;
-
-/** What a list may be narrowed to; null = no matter. */
-export interface InstanceFilter {
-  readonly type: string | null;
-  readonly phase: Phase | null;
-  /** All of them must be there. */
-  readonly labels: Labels;
-  /** Part of the name. */
-  readonly q: string | null;
-}
+  ) l on true`,
+].join('\n  ');
 
 /** One instance by name; null when there is none. */
 export async function readInstanceByName(db: Queryable, name: string): Promise<InstanceViewRow | null> {
-  const { rows } = await db.query<InstanceViewRow>(
-    `select ${viewColumns} from instances i join changes c on c.instance_uid = i.uid ${viewJoins} where i.name = $1`,
-    [name],
-  );
+  const { rows } = await db.query<InstanceViewRow>({
+    // Prepared: planning so many joins takes longer than running them.
+    name: 'instance-by-name',
+    text: `select ${viewColumns} from instances i ${versionJoin} ${viewJoins} where i.name = $1`,
+    values: [name],
+  });
   return rows[0] ?? null;
-}
-
-/** The next instances by name after `after`. The page is chosen first, so that joins cost a page, not the table. */
-export async function readInstancePage(
-  db: Queryable,
-  filter: InstanceFilter,
-  after: string,
-  limit: number,
-): Promise<InstanceViewRow[]> {
-  const conditions = ['i.name > $1'];
-  const parameters: unknown[] = [after, limit];
-  const where = (condition: (parameter: string) => string, value: unknown): void => {
-    parameters.push(value);
-    conditions.push(condition(`$${parameters.length}`));
-  };
-  if (filter.type !== null) where(parameter => `i.type = ${parameter}`, filter.type);
-  if (filter.q !== null) where(parameter => `strpos(i.name, ${parameter}) > 0`, filter.q);
-  if (Object.keys(filter.labels).length > 0) {
-    where(parameter => `i.labels @> ${parameter}::jsonb`, JSON.stringify(filter.labels));
-  }
-  if (filter.phase !== null) where(parameter => `${phase} = ${parameter}`, filter.phase);
-  const { rows } = await db.query<InstanceViewRow>(
-    `select ${viewColumns}
-     from (
-       select i.* from instances i ${filter.phase === null ? '' : phaseJoins}
-       where ${conditions.join(' and ')} order by i.name limit $2
-     ) i
-     join changes c on c.instance_uid = i.uid ${viewJoins}
-     order by i.name`,
-    parameters,
-  );
-  return rows;
-}
-
-/** The same question for a row that is at hand. */
-export function matchesFilter(row: InstanceViewRow, filter: InstanceFilter): boolean {
-  return (
-    (filter.type === null || row.type === filter.type) &&
-    (filter.phase === null || row.phase === filter.phase) &&
-    (filter.q === null || row.name.includes(filter.q)) &&
-    Object.entries(filter.labels).every(([name, value]) => row.labels[name] === value)
-  );
 }
 
 /** Where clients reach an instance. */

@@ -15,12 +15,13 @@ export interface TokenRow {
 
 /** The token with this SHA-256; null when there is none or it has expired. */
 export async function readTokenByHash(db: Queryable, hash: Buffer): Promise<TokenRow | null> {
-  const { rows } = await db.query<TokenRow>(
-    `select id, name, hash, scopes, expires_at,
+  const { rows } = await db.query<TokenRow>({
+    name: 'token-by-hash',
+    text: `select id, name, hash, scopes, expires_at,
        (last_used_at is null or last_used_at < now() - interval '1 minute') as use_is_stale
      from tokens where hash = $1 and (expires_at is null or expires_at > now())`,
-    [hash],
-  );
+    values: [hash],
+  });
   return rows[0] ?? null;
 }
 

@@ -62,7 +62,7 @@ async function createHome(prefix: readonly string[]): Promise<Home> {
     up() {
       const log = openSync(logFile, 'a');
       const [program, ...args] = [...prefix, process.execPath, 'src/main.ts', 'up'];
-      const child = spawn(program!, args, { env, stdio: ['ignore', log, log], detached: true });
+      const child = spawn(program, args, { env, stdio: ['ignore', log, log], detached: true });
       closeSync(log);
       return child;
     },
@@ -166,8 +166,13 @@ describe.each(accounts)('up, as $who', ({ prefix }) => {
 });
 
 test('what stops a start is said in a sentence, with what to do', () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'minimcp-up-'));
+  cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }));
   const run = (env: Record<string, string>, ...args: string[]): { status: number | null; stderr: string } =>
-    spawnSync(process.execPath, ['src/main.ts', ...args], { env: { ...baseEnvironment(), ...env }, encoding: 'utf8' });
+    spawnSync(process.execPath, ['src/main.ts', ...args], {
+      env: { ...baseEnvironment(), MINIMCP_DATA_DIR: dataDir, ...env },
+      encoding: 'utf8',
+    });
   expect(run({ MINIMCP_API_PORT: 'none' }, 'up')).toMatchObject({
     status: 1,
     stderr: expect.stringContaining('MINIMCP_API_PORT must be a port number'),

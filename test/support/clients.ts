@@ -69,3 +69,36 @@ export async function readAnswer(response: Response): Promise<{
   const data = /^data: (.*)$/m.exec(text)?.[1] ?? text;
   return JSON.parse(data) as never;
 }
+
+/** A stream that the client holds open, as Claude Code does. Resolves when the server ends it. */
+export async function subscribe(host: Target): Promise<{ ended: Promise<void> }> {
+  const response = await fetch(host.url, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${host.token}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'subscriptions/listen',
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 'listen',
+      method: 'subscriptions/listen',
+      params: {
+        _meta: {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientCapabilities': {},
+        },
+        notifications: { toolsListChanged: true },
+      },
+    }),
+  });
+  const reader = response.body!.getReader();
+  const first = new TextDecoder().decode((await reader.read()).value);
+  if (!first.includes('acknowledged')) throw new Error(`not subscribed: ${response.status} ${first}`);
+  const drain = async () => {
+    for (let part = await reader.read(); !part.done; part = await reader.read());
+  };
+  return { ended: drain().catch(() => {}) };
+}

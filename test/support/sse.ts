@@ -28,7 +28,10 @@ export async function openSse(url: string, token: string, headers: Record<string
     signal: abort.signal,
   });
   if (response.headers.get('content-type') !== 'text/event-stream') {
-    throw Object.assign(new Error(`no stream: ${response.status}`), { status: response.status, body: await response.json() });
+    throw Object.assign(new Error(`no stream: ${response.status}`), {
+      status: response.status,
+      body: await response.json(),
+    });
   }
   const messages: SseMessage[] = [];
   let lastId: string | null = null;

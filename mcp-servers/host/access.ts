@@ -1,0 +1,33 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+
+const bearer = /^Bearer +([^\s]{1,4096}) *$/i;
+
+/** The token of an Authorization header; null without one. A token anywhere else is no token. */
+export function bearerToken(authorization: string | undefined): string | null {
+  return bearer.exec(authorization ?? '')?.[1] ?? null;
+}
+
+/** Whether a token has this SHA-256 (hex), in a time that does not depend on where they differ. */
+export function tokenMatches(token: string | null, sha256Hex: string): boolean {
+  const expected = Buffer.from(sha256Hex, 'hex');
+  const presented = hash('sha256', token ?? '', 'buffer');
+  return expected.length === presented.length && timingSafeEqual(expected, presented) && token !== null;
+}
+
+/** The Host headers under which a server at host:port may be addressed: a rebound name is none of them. */
+export function allowedHosts(host: string, port: number): ReadonlySet<string> {
+  const bound = host.includes(':') ? `[${host}]` : host.toLowerCase();
+  return new Set([bound, 'localhost', '127.0.0.1', '[::1]'].map(name => `${name}:${port}`));
+}
+
+const loopbackOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
+
+/** Whether the page that sends this may talk to us: programs send no Origin, pages only from this machine. */
+export function originAllowed(origin: string | undefined): boolean {
+  return origin === undefined || loopbackOrigin.test(origin);
+}
+
+/** Whether a peer's address is this machine. */
+export function isLoopback(address: string | undefined): boolean {
+  return address === '::1' || (address !== undefined && /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(address));
+}

@@ -1,0 +1,137 @@
+import type { JSONRPCMessage } from '@modelcontextprotocol/server';
+import type { Log } from './log.ts';
+
+/** One JSON-RPC request of a client. */
+interface Call {
+  readonly id: string | number;
+  readonly method: string;
+  readonly tool: string | null;
+  settled: boolean;
+}
+
+/** One HTTP request of a client and the calls in its body: several only in a legacy batch. */
+export interface Exchange {
+  readonly calls: readonly Call[];
+  /** A subscriptions/listen stream: open for as long as both sides like, so nothing waits for it. */
+  readonly listening: boolean;
+  readonly tokenHash: string;
+  readonly startedMs: number;
+  readonly abort: AbortController;
+  /** Why the program could not take it. */
+  unavailable: string | null;
+}
+
+export interface Exchanges {
+  /** Calls answered since the start. Probes of the controllers are none. */
+  readonly answered: number;
+  /** Exchanges that somebody waits for. */
+  readonly inFlight: number;
+  readonly lastAccessedMsAgo: number | null;
+  open(body: unknown, tokenHash: string): Exchange;
+  /** A message on its way to the client: an answer settles its call. */
+  observe(exchange: Exchange, message: JSONRPCMessage): void;
+  close(exchange: Exchange, status: number): void;
+  /** A request that the guards refused. */
+  deny(status: number): void;
+  /** Ends the streams that stay open by design, all or those of other tokens than this one. */
+  endStreams(keepTokenHash?: string): void;
+  endAll(): void;
+  /** Resolves when nothing is in flight. */
+  idle(): Promise<void>;
+}
+
+/** A client chooses these, so a log line bounds them. */
+const longestName = 128;
+/** The SDK refuses a longer batch. */
+const longestBatch = 100;
+
+export function createExchanges(log: Log): Exchanges {
+  const active = new Set<Exchange>();
+  const waiting: (() => void)[] = [];
+  let answered = 0;
+  let accessedMs: number | null = null;
+
+  const settle = (exchange: Exchange, call: Call, outcome: 'ok' | 'error', detail: object = {}) => {
+    if (call.settled) return;
+    call.settled = true;
+    const ms = Math.round((performance.now() - exchange.startedMs) * 10) / 10;
+    log.info({ method: call.method, tool: call.tool, outcome, ms, ...detail }, 'mcp call');
+  };
+  const inFlight = () => [...active].filter(exchange => !exchange.listening);
+
+  return {
+    get answered() {
+      return answered;
+    },
+    get inFlight() {
+      return inFlight().length;
+    },
+    get lastAccessedMsAgo() {
+      return accessedMs === null ? null : Math.round(performance.now() - accessedMs);
+    },
+    open(body, tokenHash) {
+      accessedMs = performance.now();
+      const messages: unknown[] = Array.isArray(body) ? body.slice(0, longestBatch) : [body];
+      const calls = messages.map(readCall).filter(call => call !== null);
+      for (const message of messages) cancel(message, active);
+      const exchange: Exchange = {
+        calls,
+        listening: calls.some(call => call.method === 'subscriptions/listen'),
+        tokenHash,
+        startedMs: accessedMs,
+        abort: new AbortController(),
+        unavailable: null,
+      };
+      active.add(exchange);
+      return exchange;
+    },
+    observe(exchange, message) {
+      if (!('id' in message) || 'method' in message) return;
+      const call = exchange.calls.find(each => each.id === message.id);
+      if (call === undefined || call.settled) return;
+      answered += 1;
+      const failed = 'error' in message || message.result['isError'] === true;
+      settle(exchange, call, failed ? 'error' : 'ok', 'error' in message ? { code: message.error.code } : {});
+    },
+    close(exchange, status) {
+      if (!active.delete(exchange)) return;
+      for (const call of exchange.calls) {
+        const refused = status >= 400 || exchange.unavailable !== null;
+        if (!call.settled && (refused || exchange.listening)) answered += 1;
+        if (exchange.listening && !refused) settle(exchange, call, 'ok');
+        else settle(exchange, call, 'error', refused ? { status } : { cancelled: true });
+      }
+      if (inFlight().length === 0) for (const resolve of waiting.splice(0)) resolve();
+    },
+    deny: status => log.info({ method: null, tool: null, outcome: 'denied', ms: 0, status }, 'mcp call'),
+    endStreams(keepTokenHash) {
+      for (const exchange of active) {
+        if (exchange.listening && exchange.tokenHash !== keepTokenHash) exchange.abort.abort();
+      }
+    },
+    endAll() {
+      for (const exchange of active) exchange.abort.abort();
+    },
+    idle: () => (inFlight().length === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve))),
+  };
+}
+
+function readCall(message: unknown): Call | null {
+  if (typeof message !== 'object' || message === null) return null;
+  const { id, method, params } = message as { id?: unknown; method?: unknown; params?: { name?: unknown } | null };
+  if (typeof method !== 'string' || (typeof id !== 'string' && typeof id !== 'number')) return null;
+  const tool = method === 'tools/call' && typeof params?.name === 'string' ? params.name : null;
+  return { id, method: method.slice(0, longestName), tool: tool?.slice(0, longestName) ?? null, settled: false };
+}
+
+/**
+ * Without sessions a cancellation comes as a request of its own that names nothing but an id. It is obeyed
+ * when that id is unambiguous: two clients may both be waiting for their request number 5.
+ */
+function cancel(message: unknown, active: ReadonlySet<Exchange>): void {
+  if (typeof message !== 'object' || message === null) return;
+  const { method, params } = message as { method?: unknown; params?: { requestId?: unknown } | null };
+  if (method !== 'notifications/cancelled') return;
+  const meant = [...active].filter(({ calls }) => calls.length === 1 && calls[0]!.id === params?.requestId);
+  if (meant.length === 1) meant[0]!.abort.abort();
+}

@@ -1,0 +1,94 @@
+import { basename } from 'node:path';
+import { Misconfigured, Unavailable } from '../host/program.ts';
+import type { Program, ProgramContext, ProgramEnd } from '../host/program.ts';
+import { startChild } from './child.ts';
+import type { Child, ChildEnd } from './child.ts';
+import { createForwarder } from './forward.ts';
+import type { Forwarding, Waiting } from './forward.ts';
+import { connectUpstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
+
+/** A server that has not answered `initialize` by then will not. */
+const handshakeMs = 60_000;
+/** How long one request waits for the handshake. */
+const requestWaitMs = 10_000;
+
+/**
+ * Serves a stdio program over HTTP: one child for all clients, one upstream session, a forwarding server per
+ * request. Throws Misconfigured when there is nothing to start.
+ */
+export function startStdio({ assignment, log, conceal, notify }: ProgramContext): Program {
+  const { command } = assignment;
+  if (command === null) throw new Misconfigured('A stdio instance needs spec.config.command or spec.config.package.');
+  const name = basename(command.argv[0]!);
+  const child = startChild(command, assignment.secrets, assignment.attempt);
+  const startedMs = performance.now();
+  const waiting: Waiting = new Set();
+  let upstream: Upstream | null = null;
+  let failure: string | null = null;
+  let gone: string | null = null;
+
+  const ended = child.ended
+    .then(
+      (end): ProgramEnd => ({ reason: 'child-exited', message: conceal(describeEnd(name, end, child)) }),
+      (error: Error): ProgramEnd => ({ reason: 'misconfigured', message: error.message }),
+    )
+    .then(end => {
+      gone = end.message;
+      return end;
+    });
+  const trouble = () => {
+    const waitedS = Math.round((performance.now() - startedMs) / 1000);
+    return gone ?? failure ?? (upstream === null ? `"${name}" has not answered initialize for ${waitedS} s.` : null);
+  };
+  const connect = async () => {
+    try {
+      upstream = await connectUpstream(child.process, ended, handshakeMs);
+      passOn(upstream, notify, waiting);
+      log.info({ server: upstream.info.name, version: upstream.info.version }, 'upstream ready');
+    } catch (error) {
+      failure = `"${name}" does not speak MCP: ${error instanceof Error ? error.message : String(error)}`;
+      log.warn({}, failure);
+    }
+  };
+  const connected = connect();
+  // A child without stdout can answer nothing, even if it goes on running.
+  child.process.stdout?.once('end', () => setTimeout(() => void child.stop(1000), 1000).unref());
+
+  return {
+    ended,
+    trouble,
+    kill: child.kill,
+    stop: child.stop,
+    async createServer(era) {
+      if (upstream === null) await Promise.race([connected, ended, wait(requestWaitMs)]);
+      const problem = trouble();
+      if (problem !== null || upstream === null) throw new Unavailable(problem ?? 'The server is not ready.');
+      const forwarding: Forwarding = { upstream, waiting, ended: () => gone };
+      return createForwarder(forwarding, era);
+    },
+  };
+}
+
+/** What the child says without being asked goes to whoever may want to hear it. */
+function passOn({ client }: Upstream, notify: ProgramContext['notify'], waiting: Waiting): void {
+  client.setNotificationHandler('notifications/tools/list_changed', () => notify.toolsChanged());
+  client.setNotificationHandler('notifications/prompts/list_changed', () => notify.promptsChanged());
+  client.setNotificationHandler('notifications/resources/list_changed', () => notify.resourcesChanged());
+  client.setNotificationHandler('notifications/message', ({ params }) => {
+    // Nothing says which request a log line belongs to; all that wait have the same token.
+    for (const { mcpReq } of waiting) mcpReq.log(params.level, params.data, params.logger).catch(() => {});
+  });
+}
+
+function describeEnd(name: string, { code, signal }: ChildEnd, child: Child): string {
+  const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+  const tail = child.stderrTail();
+  return `"${name}" ${how}.${tail === '' ? '' : ` Its last words: ${tail.split('\n').slice(-5).join('\n')}`}`;
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise(resolve => {
+    setTimeout(resolve, ms).unref();
+  });
+}

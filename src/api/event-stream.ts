@@ -1,0 +1,88 @@
+import { PassThrough } from 'node:stream';
+import type { FastifyReply } from 'fastify';
+
+export interface Message {
+  readonly event: string;
+  /** Left out where a reader that stops here must not resume here. */
+  readonly id?: string | undefined;
+  readonly data: unknown;
+}
+
+/** Server-sent events to one client, with a bounded buffer. */
+export interface EventStream {
+  readonly isOpen: boolean;
+  /** The client reads slower than this writes. */
+  readonly isFull: boolean;
+  send(messages: readonly Message[]): void;
+  /** A comment: a sign of life that means nothing. */
+  beat(): void;
+  /** Waits until the buffer is small again; false when the stream closed or nothing moved for `timeoutMs`. */
+  drained(timeoutMs: number): Promise<boolean>;
+  /** Answers how to take the listener back. */
+  onClose(listener: () => void): () => void;
+  end(): void;
+}
+
+const fullBytes = 1_048_576;
+const smallBytes = 65_536;
+
+/** Begins the answer. The reply is the stream from here on. */
+export function openEventStream(reply: FastifyReply): EventStream {
+  const stream = new PassThrough();
+  // The client went away while something was under way.
+  stream.on('error', () => {});
+  const buffered = (): number => stream.writableLength + stream.readableLength;
+  const isOpen = (): boolean => !stream.destroyed && !stream.writableEnded;
+  reply.header('content-type', 'text/event-stream').header('x-accel-buffering', 'no');
+  void reply.send(stream);
+  stream.write('retry: 2000\n\n');
+
+  function drainOrTimeout(timeoutMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(done, timeoutMs);
+      stream.on('drain', done).on('close', done);
+      function done(): void {
+        clearTimeout(timer);
+        stream.off('drain', done).off('close', done);
+        resolve();
+      }
+    });
+  }
+
+  return {
+    get isOpen() {
+      return isOpen();
+    },
+    get isFull() {
+      return buffered() > fullBytes;
+    },
+    send(messages) {
+      if (isOpen()) for (const message of messages) stream.write(toText(message));
+    },
+    beat() {
+      if (isOpen()) stream.write(':\n\n');
+    },
+    async drained(timeoutMs) {
+      let least = buffered();
+      while (isOpen() && buffered() > smallBytes) {
+        await drainOrTimeout(timeoutMs);
+        if (buffered() >= least) return false;
+        least = buffered();
+      }
+      return isOpen();
+    },
+    onClose(listener) {
+      stream.once('close', listener);
+      return () => stream.off('close', listener);
+    },
+    end() {
+      if (isOpen()) stream.end();
+      // Who does not read does not get to hold what is left.
+      if (buffered() > fullBytes) stream.destroy();
+    },
+  };
+}
+
+function toText({ event, id, data }: Message): string {
+  return `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
+}

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { allowedHosts, bearerToken, isLoopback, originAllowed, tokenMatches } from '../../mcp-servers/host/access.ts';
+import { createConceal } from '../../mcp-servers/host/log.ts';
+import { sha256 } from '../support/host.ts';
+
+test('a token is what follows Bearer, and nothing else', () => {
+  expect(bearerToken('Bearer abc')).toBe('abc');
+  expect(bearerToken('bearer   abc ')).toBe('abc');
+  for (const header of [
+    undefined,
+    '',
+    'Bearer',
+    'Bearer ',
+    'Basic abc',
+    'abc',
+    'Bearer a b',
+    `Bearer ${'x'.repeat(5000)}`,
+  ]) {
+    expect(bearerToken(header), header).toBeNull();
+  }
+});
+
+test('only the very token matches its hash', () => {
+  expect(tokenMatches('right', sha256('right'))).toBe(true);
+  expect(tokenMatches('right', sha256('right').toUpperCase())).toBe(true);
+  expect(tokenMatches('wrong', sha256('right'))).toBe(false);
+  expect(tokenMatches(null, sha256(''))).toBe(false);
+  expect(tokenMatches('right', 'no hash at all')).toBe(false);
+});
+
+test('hosts are names with the port', () => {
+  expect([...allowedHosts('10.0.0.7', 3001)]).toEqual([
+    '10.0.0.7:3001',
+    'localhost:3001',
+    '127.0.0.1:3001',
+    '[::1]:3001',
+  ]);
+  expect(allowedHosts('fe80::1', 1).has('[fe80::1]:1')).toBe(true);
+});
+
+test('origins and peers of this machine are told from others', () => {
+  expect(originAllowed(undefined)).toBe(true);
+  expect(originAllowed('http://localhost')).toBe(true);
+  for (const origin of [
+    '',
+    'null',
+    'http://localhost.test',
+    'http://127.0.0.1.test',
+    'ftp://localhost',
+    'http://localhost/x',
+  ]) {
+    expect(originAllowed(origin), origin).toBe(false);
+  }
+  for (const address of ['127.0.0.1', '127.8.8.8', '::1', '::ffff:127.0.0.1']) expect(isLoopback(address)).toBe(true);
+  for (const address of [undefined, '10.0.0.1', '::ffff:10.0.0.1', '127.evil', '1270.0.1'])
+    expect(isLoopback(address)).toBe(false);
+});
+
+test('secrets are taken out of texts, also where JSON has escaped them', () => {
+  const conceal = createConceal(['s3cret-value', 'two\nlines "quoted"', 'ab']);
+  expect(conceal('a s3cret-value b s3cret-value')).toBe('a [secret] b [secret]');
+  expect(conceal(JSON.stringify({ x: 'two\nlines "quoted"' }))).toBe('{"x":"[secret]"}');
+  expect(conceal('about')).toBe('about');
+});

@@ -1,0 +1,88 @@
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { callTool, connectLegacy } from '../support/clients.ts';
+import type { ToolAnswer } from '../support/clients.ts';
+import type { Fault } from '../fakes/github/fault.ts';
+import { startFakeGithub } from '../support/github.ts';
+import type { FakeGithub } from '../support/github.ts';
+import { startHost } from '../support/host.ts';
+import type { HostOptions, TestHost } from '../support/host.ts';
+
+let github: FakeGithub;
+let host: TestHost;
+beforeAll(async () => {
+  github = await startFakeGithub();
+  host = await startHost({ upstreamUrl: github.url });
+});
+afterAll(() => Promise.all([host.dispose(), github[Symbol.asyncDispose]()]));
+
+async function ask(target: TestHost, name = 'get_me', args: Record<string, unknown> = {}): Promise<ToolAnswer> {
+  const client = await connectLegacy(target);
+  try {
+    return await callTool(client, name, args);
+  } finally {
+    await client.close();
+  }
+}
+
+async function askOnce(options: HostOptions): Promise<ToolAnswer> {
+  await using other = await startHost(options);
+  // Awaited here, or the host would be gone before it answers.
+  return await ask(other);
+}
+
+test.each<[Fault['kind'], RegExp]>([
+  ['rate-limit', /rate limit .* used up .*starts anew at 20\d\d-.*Z, in (8\d|90) s/],
+  ['secondary-limit', /secondary rate limit.*Wait 60 s/],
+  ['too-many', /fewer requests \(429.*Wait 7 s/],
+  ['forbidden', /may not do this \(403: Resource not accessible.*issues=write/],
+  ['conflict', /conflict \(409: Git Repository is empty/],
+  ['server-error', /problem of its own \(502\).*minute/],
+])('%s is explained', async (kind, message) => {
+  await github.fail({ kind });
+  const answer = await ask(host);
+  expect(answer).toEqual({ isError: true, text: expect.stringMatching(message) });
+  await github.fail(null);
+  expect((await ask(host)).isError).toBe(false);
+});
+
+test('an answer that breaks off is an error, not half a result', async () => {
+  await github.fail({ kind: 'truncated' });
+  const answer = await ask(host);
+  expect(answer).toEqual({ isError: true, text: expect.stringMatching(/cut off|could not be reached/) });
+  await github.fail(null);
+});
+
+test('what GitHub refuses comes with its reason', async () => {
+  const demo = { owner: 'mona', repo: 'demo' };
+  const missing = await ask(host, 'issue_read', { ...demo, method: 'get', issue_number: 9999 });
+  expect(missing).toEqual({ isError: true, text: expect.stringMatching(/404.*private repository/) });
+  const nowhere = await ask(host, 'list_issues', { owner: 'mona', repo: 'nope' });
+  expect(nowhere.text).toMatch(/404/);
+});
+
+test('a wrong token says what to do, and is not told', async () => {
+  const answer = await askOnce({ upstreamUrl: github.url, secrets: { token: 'ghp_wrongtoken' } });
+  expect(answer.text).toMatch(/refused the token \(401: Bad credentials\).*api-key set/);
+  expect(answer.text).not.toContain('ghp_wrongtoken');
+});
+
+test('a host without a token is misconfigured', async () => {
+  await using other = await startHost({ secrets: {} });
+  expect((await other.exited).code).toBe(78);
+  expect(other.exit()).toMatchObject({ reason: 'misconfigured', message: expect.stringContaining('token') });
+});
+
+test('nobody there is told from an error of GitHub', async () => {
+  const closed = createServer();
+  await new Promise<void>(done => {
+    closed.listen(0, '127.0.0.1', done);
+  });
+  const { port } = closed.address() as AddressInfo;
+  await new Promise(done => {
+    closed.close(done);
+  });
+  const answer = await askOnce({ upstreamUrl: `http://127.0.0.1:${port}` });
+  expect(answer).toEqual({ isError: true, text: expect.stringMatching(/could not be reached \(ECONNREFUSED\)/) });
+});
