@@ -28,9 +28,10 @@ clean: ## Remove what was built or installed; data stays
 	rm -rf node_modules dist
 
 # Node 26 comes as a package, so the first step is any npm there is. Warnings of that npm are about the
-# machine's own Node, which runs nothing of this.
+# machine's own Node, which runs nothing of this. Not `npm ci`: it refuses a lock file without the optional
+# packages of other platforms, and not every registry has them all.
 $(INSTALLED): package.json package-lock.json .npmrc
-	@npm ci --loglevel=error
+	@npm install --no-save --loglevel=error
 	@touch $@
 
 help: ## This list
