@@ -31,7 +31,7 @@ clean: ## Remove what was built or installed; data stays
 # machine's own Node, which runs nothing of this. Not `npm ci`: it refuses a lock file without the optional
 # packages of other platforms, and not every registry has them all.
 $(INSTALLED): package.json package-lock.json .npmrc
-	@npm install --no-save --loglevel=error
+	@npm install --no-save --loglevel=error --no-update-notifier
 	@touch $@
 
 help: ## This list
