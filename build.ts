@@ -79,6 +79,17 @@ function buildSnapshot(): void {
   else process.stderr.write('The host snapshot could not be built; hosts start from dist/host.js instead.\n');
 }
 
-// The CLI, src/main.ts → dist/minimcp.js with packages external, belongs into this list.
-await Promise.all([hostCore, hostEntry, hostSnapshot].map(build));
+/** The command: its packages stay packages, for they are installed with it. */
+const cli: BuildOptions = {
+  entryPoints: [from('src/main.ts')],
+  outfile: from('dist/minimcp.js'),
+  bundle: true,
+  platform: 'node',
+  target: 'node26',
+  format: 'esm',
+  packages: 'external',
+  banner: { js: '#!/usr/bin/env node' },
+};
+
+await Promise.all([hostCore, hostEntry, hostSnapshot, cli].map(options => build(options)));
 buildSnapshot();

@@ -46,8 +46,8 @@ export interface HealthController {
 }
 
 interface Patient {
-  readonly attemptId: string;
-  readonly pid: number;
+  readonly target: ProbeTarget;
+  /** As recorded. */
   ready: boolean | null;
   failuresInARow: number;
   probed: { requests: number; accessedAt: number | null };
@@ -59,13 +59,16 @@ export function createHealthController(options: HealthOptions): HealthController
   const { pool, vault, hosts, node, timing, log } = options;
   const patients = new Map<string, Patient>();
 
-  function patientOf(target: ProbeTarget): Patient {
+  /** The patient as the database has it now; a new attempt is a new patient. */
+  function admit(target: ProbeTarget): Patient {
     const known = patients.get(target.instance_uid);
-    if (known?.attemptId === target.attempt_id) return known;
+    if (known?.target.attempt_id === target.attempt_id) {
+      known.ready = target.ready;
+      return known;
+    }
     const patient: Patient = {
-      attemptId: target.attempt_id,
-      pid: target.pid,
-      ready: null,
+      target,
+      ready: target.ready,
       failuresInARow: 0,
       probed: { requests: 0, accessedAt: null },
       written: null,
@@ -74,7 +77,8 @@ export function createHealthController(options: HealthOptions): HealthController
     return patient;
   }
 
-  async function probe(target: ProbeTarget, patient: Patient): Promise<Probe> {
+  async function probe(patient: Patient): Promise<Probe> {
+    const { target } = patient;
     const address = {
       host: options.instanceHost,
       port: target.port,
@@ -103,10 +107,14 @@ export function createHealthController(options: HealthOptions): HealthController
       for (const uid of patients.keys()) if (!live.has(uid)) patients.delete(uid);
       // Those that are probed already keep their own rhythm.
       return targets
-        .filter(target => patients.get(target.instance_uid)?.attemptId !== target.attempt_id)
+        .filter(target => isNews(patients.get(target.instance_uid), target))
         .map(target => target.instance_uid);
     },
     async reconcile(uid) {
+      // Nobody reads the database to hear that all is well; what rings or fails is looked up.
+      const calm = patients.get(uid);
+      const seen = calm?.ready === true && calm.failuresInARow === 0 ? await probe(calm) : null;
+      if (calm !== undefined && seen?.ok) return rhythm(calm, timing.calmMs);
       const target = await readProbeTarget(pool, node, uid);
       if (target === null) {
         patients.delete(uid);
@@ -114,20 +122,23 @@ export function createHealthController(options: HealthOptions): HealthController
       }
       // What is asked to end may refuse to answer.
       if (target.stopping) return null;
-      const patient = patientOf(target);
-      const verdict = planHealth(patient, await probe(target, patient), timing);
+      const patient = admit(target);
+      const verdict = planHealth(patient, seen !== null && patient === calm ? seen : await probe(patient), timing);
       patient.failuresInARow = verdict.failuresInARow;
       if (verdict.record !== null) {
-        await recordProbe(pool, { attemptId: target.attempt_id, instanceUid: uid, ...verdict.record });
+        await recordProbe(pool, { attemptId: target.attempt_id, ...verdict.record });
         if (patient.ready !== verdict.record.ready)
           probes.acted(`${verdict.record.ready ? 'ready' : 'not ready'} ${uid}`);
         patient.ready = verdict.record.ready;
       }
-      const active = await recordAccess(patient);
-      const nextMs = active ? Math.min(timing.activeMs, verdict.nextMs) : verdict.nextMs;
-      return nextMs * (0.9 + Math.random() / 5);
+      return rhythm(patient, verdict.nextMs);
     },
   });
+
+  async function rhythm(patient: Patient, nextMs: number): Promise<number> {
+    const active = await recordAccess(patient);
+    return (active ? Math.min(timing.activeMs, nextMs) : nextMs) * (0.9 + Math.random() / 5);
+  }
 
   /** An instance in use shows its counts soon, and is asked for them more often. */
   async function recordAccess(patient: Patient): Promise<boolean> {
@@ -145,10 +156,10 @@ export function createHealthController(options: HealthOptions): HealthController
     log,
     scan: async () => ['all'],
     async reconcile() {
-      const measured = await measureTrees([...patients.values()].map(patient => patient.pid));
+      const measured = await measureTrees([...patients.values()].map(patient => patient.target.pid));
       const changed: UsageWrite[] = [];
       for (const patient of patients.values()) {
-        const now = usageOf(patient, measured.get(patient.pid));
+        const now = usageOf(patient, measured.get(patient.target.pid));
         if (!isMaterial(patient.written, now)) continue;
         changed.push(now);
         patient.written = now;
@@ -172,10 +183,18 @@ function usageOf(
 ): UsageWrite {
   const { requests, accessedAt } = patient.probed;
   return {
-    attemptId: patient.attemptId,
+    attemptId: patient.target.attempt_id,
     cpu: measured?.cpu ?? null,
     memoryBytes: measured?.memoryBytes ?? null,
     requests,
     lastAccessedMsAgo: accessedAt === null ? null : performance.now() - accessedAt,
   };
+}
+
+/** A new attempt, or the database knows less of it than we do: after a failover it may have gone back in time. */
+function isNews(patient: Patient | undefined, target: ProbeTarget): boolean {
+  if (patient?.target.attempt_id !== target.attempt_id) return true;
+  const differs = patient.ready !== target.ready;
+  patient.ready = target.ready;
+  return differs;
 }

@@ -53,8 +53,8 @@ function planStopping(world: World, attempt: Attempt, stoppingAt: number, limits
 
 function graceOf(world: World, attempt: Attempt, limits: Limits): number {
   if (world.instance.expired) return limits.expiryGraceMs;
-  const sick = attempt.stopReason === 'unhealthy' || attempt.stopReason === 'start-timeout';
-  return sick ? limits.sickGraceMs : limits.stopGraceMs;
+  const mute = attempt.stopReason === 'unhealthy' || attempt.stopReason === 'start-timeout';
+  return mute ? limits.sickGraceMs : limits.stopGraceMs;
 }
 
 function stop(world: World, objection: Objection): Action {

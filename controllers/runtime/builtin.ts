@@ -12,8 +12,8 @@ import type { MarkedProcess } from './process-table.ts';
 export interface BuiltinOptions {
   /** Directory of the attempts' run directories. */
   readonly runRoot: string;
-  /** The host program, `.js` or `.ts`. */
-  readonly hostEntry: string;
+  /** What node is given to run a host, before the host's own arguments. */
+  readonly hostProgram: readonly string[];
   readonly compileCache: string;
   /** `<installation>/<node>`. */
   readonly owner: string;

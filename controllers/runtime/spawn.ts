@@ -11,7 +11,7 @@ import { attemptMarker, identityOf, ownerMarker } from './process-table.ts';
 import type { StartOutcome } from './runtime.ts';
 
 export interface SpawnerOptions {
-  readonly hostEntry: string;
+  readonly hostProgram: readonly string[];
   readonly compileCache: string;
   readonly owner: string;
   /** Starts at once: two to four saturate two cores, more only make each take longer. */
@@ -71,7 +71,7 @@ function spawnHost(assignment: Assignment, directory: string, options: SpawnerOp
   try {
     const host = spawn(
       process.execPath,
-      [options.hostEntry, '--instance', assignment.instance.name, '--attempt', assignment.attempt],
+      [...options.hostProgram, '--instance', assignment.instance.name, '--attempt', assignment.attempt],
       { cwd: directory, detached: true, stdio: ['ignore', out, err, 'ipc'], env: hostEnvironment(assignment, options) },
     );
     host.once('exit', (code, signal) => options.onHostExit(assignment.attempt, assignment.instance.uid, code, signal));

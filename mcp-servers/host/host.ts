@@ -104,6 +104,8 @@ function serve(http: ReturnType<typeof createHttpServer>, handover: Awaited<Retu
       response.destroy();
     });
   });
+  // Out of descriptors, say: those that are connected are served on.
+  http.on('error', error => log.warn(describeError(error), 'connection not accepted'));
   process.on('SIGTERM', drain);
   process.on('SIGINT', drain);
   process.on('SIGHUP', () => {});

@@ -139,7 +139,7 @@ function observe(server: McpServer | Server, onSend: (message: Parameters<Exchan
 
 function writeUnavailable(response: ServerResponse, exchange: Exchange, message: string): void {
   const answers = exchange.calls.map(({ id }) => rpcError(id, internalError, message));
-  if (answers.length === 0) writeJson(response, 202, {});
+  if (answers.length === 0) response.writeHead(202).end();
   else writeJson(response, 200, answers.length === 1 ? answers[0]! : answers);
 }
 

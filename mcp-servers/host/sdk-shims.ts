@@ -11,6 +11,5 @@ export class DefaultJsonSchemaValidator {
 }
 
 export const CORS_IS_POSSIBLE = false;
-export { default as process } from 'node:process';
 
 export const noValidator = new DefaultJsonSchemaValidator();

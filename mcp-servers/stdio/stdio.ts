@@ -20,7 +20,7 @@ const requestWaitMs = 10_000;
 export function startStdio({ assignment, log, conceal, notify }: ProgramContext): Program {
   const { command } = assignment;
   if (command === null) throw new Misconfigured('A stdio instance needs spec.config.command or spec.config.package.');
-  const name = basename(command.argv[0]!);
+  const name = nameCommand(command.argv);
   const child = startChild(command, assignment.secrets, assignment.attempt);
   const startedMs = performance.now();
   const waiting: Waiting = new Set();
@@ -79,6 +79,12 @@ function passOn({ client }: Upstream, notify: ProgramContext['notify'], waiting:
     // Nothing says which request a log line belongs to; all that wait have the same token.
     for (const { mcpReq } of waiting) mcpReq.log(params.level, params.data, params.logger).catch(() => {});
   });
+}
+
+/** `node server.js` says more than `node`. */
+function nameCommand([program = '', script = '']: readonly string[]): string {
+  const name = basename(program);
+  return name === 'node' && script !== '' && !script.startsWith('-') ? `${name} ${basename(script)}` : name;
 }
 
 function describeEnd(name: string, { code, signal }: ChildEnd, child: Child): string {

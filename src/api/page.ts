@@ -31,13 +31,17 @@ const policy = [
 
 /** The page at `/`: what this is and where everything is. It needs nothing from anywhere. */
 export function addPage(app: Api, { config, version }: ApiContext): void {
-  const html = renderPage(version, adminTokenFile(config));
-  app.get('/', { config: { scope: 'public' }, schema: { hide: true } }, async (_request, reply) =>
-    reply.type('text/html; charset=utf-8').header('content-security-policy', policy).send(html),
+  const tokenFile = adminTokenFile(config);
+  app.get('/', { config: { scope: 'public' }, schema: { hide: true } }, async (request, reply) =>
+    reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', policy)
+      .send(renderPage(version, tokenFile, request.host)),
   );
 }
 
-function renderPage(version: string, tokenFile: string): string {
+/** `host` is what the reader asked for; the guard of hosts has looked at it. */
+function renderPage(version: string, tokenFile: string, host: string): string {
   const file = escapeHtml(tokenFile);
   return `<!doctype html>
 <html lang="en">
@@ -59,7 +63,7 @@ function renderPage(version: string, tokenFile: string): string {
 <div><dt>Admin token</dt><dd>in <code>${file}</code> on the machine that runs this, readable by its owner alone</dd></div>
 <div><dt>Health</dt><dd><code>/livez</code> and <code>/readyz</code>, without a token</dd></div>
 </dl>
-<pre>curl -H "Authorization: Bearer $(cat '${file}')" http://HOST:PORT/api/v1/mcps</pre>
+<pre>curl -H "Authorization: Bearer $(cat '${file}')" http://${escapeHtml(host)}/api/v1/mcps</pre>
 </main>
 </body>
 </html>

@@ -100,17 +100,18 @@ export interface ProbeTarget {
   readonly port: number;
   readonly pid: number;
   readonly stopping: boolean;
-  readonly began_at: Date;
-  readonly now: Date;
+  /** What is recorded of it; null = nothing yet. */
+  readonly ready: boolean | null;
 }
 
 const probeTarget = `
-  select id as attempt_id, instance_uid, port, pid, stopping_at is not null as stopping, began_at, now() as now
-  from attempts where node = $1 and ended_at is null and pid is not null`;
+  select a.id as attempt_id, a.instance_uid, a.port, a.pid, a.stopping_at is not null as stopping, o.ready
+  from attempts a left join observations o on o.attempt_id = a.id
+  where a.node = $1 and a.ended_at is null and a.pid is not null`;
 
 /** The live process of one instance on this node, for the health controller. */
 export async function readProbeTarget(db: Queryable, node: string, instanceUid: string): Promise<ProbeTarget | null> {
-  const { rows } = await db.query<ProbeTarget>(`${probeTarget} and instance_uid = $2`, [node, instanceUid]);
+  const { rows } = await db.query<ProbeTarget>(`${probeTarget} and a.instance_uid = $2`, [node, instanceUid]);
   return rows[0] ?? null;
 }
 

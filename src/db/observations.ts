@@ -2,7 +2,6 @@ import type { Queryable } from './pool.ts';
 
 export interface ProbeWrite {
   readonly attemptId: string;
-  readonly instanceUid: string;
   readonly ready: boolean;
   readonly message: string;
 }

@@ -1,6 +1,3 @@
-import { connect } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problem } from '../../specs/problem.ts';
 import { generateToken, hashToken } from '../../src/secrets/api-token.ts';

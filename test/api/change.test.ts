@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Instance } from '../../specs/instance.ts';
-import { createTestApi, sortedStatuses } from '../support/api.ts';
+import { createTestApi } from '../support/api.ts';
 import type { TestApi } from '../support/api.ts';
-import { endLeaseNow, writePhase } from '../support/observed.ts';
+import { endLeaseNow } from '../support/observed.ts';
 import { readAllRows, readRow } from '../support/rows.ts';
 
 let api: TestApi;

@@ -7,6 +7,7 @@ import type { Instance } from '../../specs/instance.ts';
 import { createTestApi } from '../support/api.ts';
 import type { TestApi } from '../support/api.ts';
 import { writePhase } from '../support/observed.ts';
+import { settle } from '../support/settle.ts';
 import { openSse } from '../support/sse.ts';
 import type { SseClient, SseMessage } from '../support/sse.ts';
 import { until } from '../support/until.ts';
@@ -88,6 +89,7 @@ test('follow begins with the last events and goes on with those that happen', as
   for (const restart of ['never', 'always', 'on-failure']) {
     await api.ask('PATCH', `/api/v1/mcps/${metadata.name}`, { spec: { restart } });
   }
+  await settle(api.database.pool);
   const client = await follow(`/mcps/${metadata.name}/events?follow=1&limit=2`);
   await client.next('the bookmark', isBookmark);
   expect(told(client).map(message => message.data.data.generation)).toEqual([3, 4]);
@@ -110,6 +112,7 @@ test('Last-Event-ID resumes after an event, also in the middle of a transaction,
   await first.next('the bookmark', isBookmark);
   await write();
   const third = await first.next('the third', message => message.data.message === '3');
+  await settle(api.database.pool);
   const again = await follow('/events?follow=1', { 'last-event-id': third.id! });
   await again.next('the bookmark', isBookmark);
   expect(told(again).map(message => message.data.message)).toEqual(['4', '5']);
@@ -117,6 +120,7 @@ test('Last-Event-ID resumes after an event, also in the middle of a transaction,
     first.messages.slice(first.messages.findIndex(m => m.data.message === '5')).find(isBookmark),
   );
   await write();
+  await settle(api.database.pool);
   const later = await follow('/events?follow=1', { 'last-event-id': bookmark.id! });
   await later.next('the bookmark', isBookmark);
   expect(told(later).map(message => message.data.message)).toEqual(['1', '2', '3', '4', '5']);
@@ -138,15 +142,21 @@ test('followers get every event in one order, whatever order transactions end in
   await early.connect();
   await early.query('begin');
   await early.query(text, [metadata.uid, metadata.name, 'early']);
+  await early.query(text, [metadata.uid, metadata.name, 'early, again']);
   await api.database.pool.query(text, [metadata.uid, metadata.name, 'late']);
+  // A ring, and time for the look that follows it: what is there already must wait.
+  await declare();
+  const bookmarks = client.messages.filter(isBookmark).length;
+  await until('two more bookmarks', () => client.messages.filter(isBookmark).length >= bookmarks + 2);
+  expect(told(client).some(message => message.data.message === 'late')).toBe(false);
   await early.query('commit');
   await early.end();
   await client.next('the late one', message => message.data.message === 'late');
   expect(
     told(client)
       .map(message => message.data.message)
-      .slice(-2),
-  ).toEqual(['early', 'late']);
+      .filter(message => /early|late/.test(message)),
+  ).toEqual(['early', 'early, again', 'late']);
 
   await Promise.all(
     Array.from({ length: 6 }, async (_, writer) => {

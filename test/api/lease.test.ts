@@ -4,6 +4,7 @@ import { createTestApi, sortedStatuses } from '../support/api.ts';
 import type { TestApi } from '../support/api.ts';
 import { endLeaseNow, writePhase } from '../support/observed.ts';
 import { readAllRows, readRow } from '../support/rows.ts';
+import { until } from '../support/until.ts';
 
 let api: TestApi;
 let names = 0;
@@ -150,32 +151,53 @@ test('extend and restore at once: each sees the lease as the other left it', asy
   }
 });
 
+test('a lease that ends while its extension waits for another write has ended', async () => {
+  const { metadata } = await declare({ ...stdio, expiresAt: new Date(Date.now() + 1_000).toISOString() });
+  const { pool } = api.database;
+  const blocker = await pool.connect();
+  await blocker.query('begin');
+  await blocker.query('select from instances where uid = $1 for update', [metadata.uid]);
+  const extending = act(metadata.name, 'extend', { ttl: '1h' });
+  await until('it waits, and the lease ends', async () => {
+    const { rows } = await pool.query(
+      `select from pg_stat_activity, instances where datname = current_database() and wait_event_type = 'Lock'
+         and uid = $1 and expires_at <= now()`,
+      [metadata.uid],
+    );
+    return rows.length > 0;
+  });
+  await blocker.query('commit');
+  blocker.release();
+  expect((await extending).statusCode).toBe(409);
+});
+
 test('extend against an expiry controller: whoever comes second sees the first', async () => {
+  const { pool } = api.database;
   for (let round = 0; round < 10; round++) {
-    const { metadata } = await declare({ ...stdio, expiresAt: new Date(Date.now() + 30).toISOString() });
-    const [extend] = await Promise.all([
-      (async () => {
-        await new Promise(resolve => setTimeout(resolve, 20 + round * 2));
-        return await act(metadata.name, 'extend', { ttl: '3h' });
-      })(),
-      (async () => {
-        for (let tries = 0; tries < 40; tries++) {
-          const { rowCount } = await api.database.pool.query(
-            `insert into expiries (instance_uid, expires_at, generation)
-             select uid, expires_at, generation from instances where uid = $1 and expires_at <= now() for update
-             on conflict do nothing`,
-            [metadata.uid],
-          );
-          if (rowCount === 1) return;
-        }
-      })(),
-    ]);
-    const { rows } = await api.database.pool.query(
+    const end = Date.now() + 300;
+    const { metadata } = await declare({ ...stdio, expiresAt: new Date(end).toISOString() });
+    const extendAround = async () => {
+      await new Promise(resolve => setTimeout(resolve, end - Date.now() - 10 + round * 2));
+      return await act(metadata.name, 'extend', { ttl: '3h' });
+    };
+    const expire = async (): Promise<void> => {
+      while (Date.now() < end + 100) {
+        await pool.query(
+          `insert into expiries (instance_uid, expires_at, generation)
+           select uid, expires_at, generation from instances where uid = $1 and expires_at <= now() for update
+           on conflict do nothing`,
+          [metadata.uid],
+        );
+      }
+    };
+    const [extend] = await Promise.all([extendAround(), expire()]);
+    const { rows } = await pool.query(
       'select from expiries e join instances i on i.uid = e.instance_uid and i.expires_at = e.expires_at where i.uid = $1',
       [metadata.uid],
     );
     // Never both: an extension that was confirmed, and an expiry of the lease that it replaced.
     if (extend.statusCode === 200) expect(rows).toHaveLength(0);
-    else expect([extend.statusCode, extend.json().type]).toEqual([409, 'urn:minimcp:problem:lease-ended']);
+    else
+      expect([extend.statusCode, extend.json().type, rows.length]).toEqual([409, 'urn:minimcp:problem:lease-ended', 1]);
   }
 });

@@ -140,6 +140,10 @@ test('usage and last use come from observations; a predecessor is remembered', a
     lastAccessedAt: '2026-01-01T00:00:00.000Z',
   });
   await pool.query(`update attempts set ended_at = now(), end_reason = 'Exited' where id = $1`, [first]);
+  // What has ended is nowhere and uses nothing.
+  expect((await list('?q=even-08')).items.map(item => item.status)).toMatchObject([
+    { port: null, pid: null, usage: null },
+  ]);
   const second = await beginAttempt(pool, uid, 'alive', 3006, 201);
   await pool.query('insert into observations (attempt_id, instance_uid, ready) values ($1, $2, false)', [second, uid]);
   expect((await list('?q=even-08')).items[0]!.status).toMatchObject({

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Instance } from '../../specs/instance.ts';
 import { createTestApi, sortedStatuses } from '../support/api.ts';
 import type { TestApi } from '../support/api.ts';
-import { endLeaseNow, writePhase } from '../support/observed.ts';
+import { writePhase } from '../support/observed.ts';
 import { readAllRows, readRow } from '../support/rows.ts';
 
 let api: TestApi;
@@ -70,6 +70,8 @@ test('If-Match: a write in between is a conflict, a report of a controller is no
   await writePhase(api.database.pool, metadata.uid, 'Stopped');
   const now = (await api.ask('GET', `/api/v1/mcps/${metadata.name}`)).json<Instance>();
   expect(now.metadata.resourceVersion).not.toBe(metadata.resourceVersion);
+  const seen = await patch(metadata.name, {}, { 'if-match': `"${now.metadata.resourceVersion}"` });
+  expect(seen.statusCode).toBe(200);
   const first = await put(metadata.name, { spec: { ...stdio, restart: 'never' } }, { 'if-match': etag });
   expect(first.statusCode).toBe(200);
   const before = await readAllRows(api.database.pool);

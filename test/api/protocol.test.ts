@@ -3,11 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problem } from '../../specs/problem.ts';
-import { generateToken, hashToken } from '../../src/secrets/api-token.ts';
 import { createTestApi } from '../support/api.ts';
 import type { TestApi } from '../support/api.ts';
-import { readAllRows } from '../support/rows.ts';
-import { until } from '../support/until.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -18,18 +15,6 @@ afterAll(async () => {
 });
 
 const kind = (name: string): string => `urn:minimcp:problem:${name}`;
-
-async function makeToken(name: string, scopes: string[], expiresAt: string | null = null): Promise<string> {
-  const token = generateToken('mmcp_');
-  await api.database.pool.query('insert into tokens (name, hash, scopes, expires_at) values ($1, $2, $3, $4)', [
-    name,
-    hashToken(token),
-    scopes,
-    expiresAt,
-  ]);
-  return token;
-}
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 test('what does not exist is 404, what is asked wrongly 405 with Allow', async () => {
   for (const url of ['/nothing', '/api', '/api/v1', '/api/v2/mcps', '/api/v1/mcps/a/b/c', '/api/v1/mcps/', '//']) {
@@ -101,13 +86,14 @@ test('health needs no token and tells nothing', async () => {
 });
 
 test('the page at / needs no token, takes nothing from elsewhere and says where things are', async () => {
-  const response = await api.app.inject({ url: '/' });
+  const response = await api.app.inject({ url: '/', headers: { host: 'localhost:5000' } });
   expect(response.statusCode).toBe(200);
   expect(response.headers['content-type']).toBe('text/html; charset=utf-8');
   const policy = response.headers['content-security-policy'] as string;
   expect(policy).toContain("default-src 'none'");
   expect(policy).toContain("frame-ancestors 'none'");
   expect(policy).not.toContain('unsafe');
+  expect(response.body).toContain('http://localhost:5000/api/v1/mcps');
   expect(response.body).toContain('/api/v1/openapi.json');
   expect(response.body).toContain(`${api.config.dataDir}/admin.token`);
   expect(response.body).not.toContain(api.adminToken);
@@ -136,4 +122,15 @@ test('one info line for a write, none for a read', async () => {
   expect(lines).toMatchObject([
     { msg: 'PUT /api/v1/mcps/logged', status: 201, caller: 'admin@test-node', requestId: expect.any(String) },
   ]);
+});
+
+test('should anything ever log headers or values, they are blanked', () => {
+  const secret = 'S3CR3T';
+  api.app.log.info(
+    { authorization: secret, headers: { authorization: secret }, req: { headers: { authorization: secret } } },
+    'x',
+  );
+  api.app.log.info({ values: { token: secret }, body: { values: { token: secret } }, request: { body: secret } }, 'x');
+  expect(api.logged.slice(-2).join('')).toContain('[Redacted]');
+  expect(api.logged.join('')).not.toContain(secret);
 });

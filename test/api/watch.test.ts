@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { generateToken, hashToken } from '../../src/secrets/api-token.ts';
 import { beginAttempt, registerNode, writePhase } from '../support/observed.ts';
+import { settle } from '../support/settle.ts';
 import { openSse } from '../support/sse.ts';
 import type { SseMessage } from '../support/sse.ts';
 import { until } from '../support/until.ts';
@@ -21,6 +22,7 @@ afterAll(async () => {
 test('a watch begins with everything there is, then a bookmark, then what happens', async () => {
   const one = await w.declare({ a: '1' });
   const two = await w.declare();
+  await settle(w.api.database.pool);
   const client = await w.watch();
   expect(client.headers.get('cache-control')).toBe('no-store');
   await client.next('the bookmark', isBookmark);
@@ -182,7 +184,6 @@ test('a stream ends when its token is taken away', async () => {
     hashToken(token),
   ]);
   const client = await openSse(w.base, token);
-  open.push(client);
   await client.next('the bookmark', isBookmark);
   await w.api.database.pool.query(`delete from tokens where name = 'brief'`);
   await until('the stream is over', () => client.isOver);

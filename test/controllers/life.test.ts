@@ -151,9 +151,10 @@ test('a missing api key is a condition, converges when the key is set, and ends 
 
   await it.api('DELETE', '/api-keys/later');
   await until('the process is gone', async () => (await it.observer.look()).live['keyed'] === undefined);
-  expect((await it.phase('keyed', 'Pending')).status.conditions.map(condition => condition.type)).toContain(
-    'SecretMissing',
-  );
+  await until('the condition again', async () => {
+    const { status } = await it.get('keyed');
+    return status.phase === 'Pending' && status.conditions.some(condition => condition.type === 'SecretMissing');
+  });
   await remove('keyed');
 });
 

@@ -19,8 +19,8 @@ import type {
 import { until } from './until.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-/** MINIMCP_TEST_HOST=dist/host.js runs the same tests against the bundle. */
-const entry = resolve(root, process.env['MINIMCP_TEST_HOST'] ?? 'mcp-servers/host/main.ts');
+/** MINIMCP_TEST_HOST runs the same tests against a bundle (dist/host.js) or a snapshot (dist/host-….blob). */
+export const hostEntry = process.env['MINIMCP_TEST_HOST'] ?? 'mcp-servers/host/main.ts';
 
 export interface Exit {
   readonly code: number | null;
@@ -55,6 +55,8 @@ export interface HostOptions extends Partial<Omit<Assignment, 'command'>> {
   /** The stdio child: argv, or with its environment and directory. */
   readonly command?: string[] | Partial<NonNullable<Assignment['command']>> | null;
   readonly env?: Record<string, string>;
+  /** Another host program than the one under test. */
+  readonly entry?: string;
 }
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -67,11 +69,13 @@ export interface Standby {
   readonly exited: Promise<Exit>;
 }
 
-export function spawnHost(env: Record<string, string> = {}): Standby {
+export function spawnHost(env: Record<string, string> = {}, entry = hostEntry): Standby {
+  const file = resolve(root, entry);
+  const program = file.endsWith('.blob') ? ['--snapshot-blob', file, 'host'] : [file];
   const directory = mkdtempSync(join(tmpdir(), 'minimcp-host-'));
   const attempt = randomUUID();
   const output = openSync(join(directory, 'output.log'), 'a');
-  const child = spawn(process.execPath, [entry, '--instance', 'test', '--attempt', attempt], {
+  const child = spawn(process.execPath, [...program, '--instance', 'test', '--attempt', attempt], {
     stdio: ['ignore', output, output, 'ipc'],
     detached: true,
     env: { PATH: process.env['PATH'] ?? '', MINIMCP_ATTEMPT: attempt, ...env },
@@ -86,7 +90,7 @@ export function spawnHost(env: Record<string, string> = {}): Standby {
 /** Binds a port, starts a host and hands both over as the controllers do; resolves when it has accepted. */
 export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   const listener = await listen();
-  const standby = spawnHost(options.env);
+  const standby = spawnHost(options.env, options.entry);
   return assign(standby, listener, options);
 }
 
@@ -110,7 +114,7 @@ export async function assign(standby: Standby, listener: Listener, options: Host
   const { port } = listener.server.address() as AddressInfo;
   const token = `token-${randomBytes(12).toString('hex')}`;
   const controlToken = `control-${randomBytes(12).toString('hex')}`;
-  const { leaseMs = null, command = null, env: _env, ...overrides } = options;
+  const { leaseMs = null, command = null, env: _env, entry: _entry, ...overrides } = options;
   const assignment: Assignment = {
     instance: { uid: randomUUID(), name: 'test' },
     attempt: standby.attempt,

@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { callTool, connectLegacy, connectModern } from '../support/clients.ts';
+import { fixture } from '../support/fixture.ts';
+import { startFakeGithub } from '../support/github.ts';
+import { startHost } from '../support/host.ts';
+
+/** What `node build.ts` made; the whole folder runs against either with MINIMCP_TEST_HOST. */
+const built = ['dist/host.js', `dist/host-${process.version}-${process.platform}-${process.arch}.blob`];
+
+describe.each(built)('%s', entry => {
+  test.skipIf(!existsSync(entry))('serves GitHub and stdio programs in both eras', async () => {
+    await using github = await startFakeGithub();
+    await using octo = await startHost({ entry, upstreamUrl: github.url });
+    await using echo = await startHost({ entry, command: fixture('echo') });
+    for (const connect of [connectLegacy, connectModern]) {
+      const toGithub = await connect(octo);
+      expect((await callTool(toGithub, 'get_me')).text).toContain('mona');
+      const toChild = await connect(echo);
+      expect((await callTool(toChild, 'echo', { text: 'built' })).text).toBe('built');
+      await Promise.all([toGithub.close(), toChild.close()]);
+    }
+    for (const host of [octo, echo]) {
+      host.process.kill('SIGTERM');
+      expect(await host.exited).toEqual({ code: 0, signal: null });
+      expect(host.exit().reason).toBe('drained');
+    }
+  });
+});
