@@ -1,6 +1,7 @@
 import PQueue from 'p-queue';
 import type { ControllerStats } from '../specs/node.ts';
 import type { Logger } from '../src/logger.ts';
+import { isOutage } from '../src/db/outage.ts';
 import { errorMessage } from '../src/errors.ts';
 
 export interface LoopOptions {
@@ -91,7 +92,7 @@ export function createLoop(options: LoopOptions): Loop {
       entry.failures += 1;
       againMs = retryMs(entry.failures);
       last.error = errorMessage(error);
-      log.warn({ key, failures: entry.failures, err: error }, 'reconcile failed; it will be tried again');
+      complain(error, { key, failures: entry.failures }, 'reconcile failed; it will be tried again');
     }
     last.reconcileAt = new Date().toISOString();
     entry.state = 'idle';
@@ -100,6 +101,12 @@ export function createLoop(options: LoopOptions): Loop {
     else if (againMs !== null)
       entry.timer = setTimeout(() => wake(key), Math.min(Math.max(againMs, 0), longestTimerMs));
     else entries.delete(key);
+  }
+
+  /** A database that is away is one fact, told by whoever listens to it; each key that meets it is noise. */
+  function complain(error: unknown, fields: object, message: string): void {
+    if (isOutage(error)) log.debug({ ...fields, reason: errorMessage(error) }, message);
+    else log.warn({ ...fields, err: error }, message);
   }
 
   function rescan(): void {
@@ -122,7 +129,7 @@ export function createLoop(options: LoopOptions): Loop {
       } catch (error) {
         counts.errors += 1;
         last.error = errorMessage(error);
-        if (scanFailures === 0) log.warn({ err: error }, 'rescan failed; it will be tried again');
+        complain(error, {}, 'rescan failed; it will be tried again');
         scanFailures += 1;
         nextMs = retryMs(scanFailures);
       }

@@ -4,6 +4,19 @@ import type { Exit, ProcessState } from './runtime/runtime.ts';
 
 const replacing = new Set(['spec-changed', 'key-changed', 'key-missing', 'moved']);
 
+const because: Record<StopReason, string> = {
+  deleting: 'its deletion was asked for',
+  expired: 'its lease had ended',
+  stopped: 'it was stopped by hand',
+  shutdown: 'MiniMCP ended on its node',
+  'spec-changed': 'its spec had changed or a restart was asked for',
+  'key-changed': 'its api key had changed',
+  'key-missing': 'its api key was gone',
+  moved: 'it was given another place',
+  'start-timeout': 'it was not ready in time',
+  unhealthy: 'it did not answer any more',
+};
+
 /** The processes of an attempt are proven gone: close it, and say what comes next. */
 export function planExit(
   world: World,
@@ -24,7 +37,7 @@ function describe(attempt: Attempt, process: ProcessState & { kind: 'gone' }): E
     const how = attempt.killed ? 'killed' : 'ended';
     return {
       reason: attempt.killed ? 'Killed' : 'Stopped',
-      message: `It was ${how}: ${attempt.stopReason}`,
+      message: `It was ${how} because ${because[attempt.stopReason]}`,
       code,
       signal,
     };

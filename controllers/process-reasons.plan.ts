@@ -18,7 +18,10 @@ export function unwanted(world: World): Objection | null {
 /** A process is wanted, but not this one: it was made of something else. */
 export function outdated(world: World, attempt: Attempt): Objection | null {
   if (attempt.processGeneration < world.instance.processGeneration) {
-    return { reason: 'spec-changed', message: 'Its spec has changed since it was started' };
+    return {
+      reason: 'spec-changed',
+      message: 'Its spec has changed, or a restart was asked for, since it was started',
+    };
   }
   if (world.key.state === 'missing') return { reason: 'key-missing', message: world.key.message };
   if (attempt.keyVersion !== world.key.version)

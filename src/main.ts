@@ -54,7 +54,7 @@ async function run(args: readonly string[]): Promise<number> {
       return up(config, log);
     case 'migrate': {
       const database = await openDatabase(config, log);
-      if (!database.shared) await database.stop();
+      await (database.shared ? database.release() : database.stop());
       return print('The database is at this version\n');
     }
     case 'api': {

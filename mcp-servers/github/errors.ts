@@ -29,7 +29,7 @@ function explainRefusal(refusal: Refusal, nowMs: number): string {
   const reason = reasonOf(refusal);
   switch (refusal.status) {
     case 401:
-      return `GitHub refused the token (401: ${reason}). It is wrong, expired or revoked: make a new personal access token and store it with \`minimcp api-key set\`.`;
+      return `GitHub refused the token (401: ${reason}). It is wrong, expired or revoked: make a new personal access token and store it with PUT /api/v1/api-keys/<name> of MiniMCP.`;
     case 403:
     case 429:
       return explainLimit(refusal, nowMs) ?? explainForbidden(refusal, reason);

@@ -27,7 +27,11 @@ export function originAllowed(origin: string | undefined): boolean {
   return origin === undefined || loopbackOrigin.test(origin);
 }
 
-/** Whether a peer's address is this machine. */
-export function isLoopback(address: string | undefined): boolean {
-  return address === '::1' || (address !== undefined && /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(address));
+/** Whether a connection comes from this machine: over loopback, or from an address of its own to the same. */
+export function isOwnMachine(peer: { remoteAddress?: string | undefined; localAddress?: string | undefined }): boolean {
+  const { remoteAddress, localAddress } = peer;
+  if (remoteAddress === undefined) return false;
+  return (
+    remoteAddress === '::1' || remoteAddress === localAddress || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(remoteAddress)
+  );
 }

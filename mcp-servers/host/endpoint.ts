@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { hostLease } from '../../specs/assignment.ts';
 import type { HostHealth, HostLease } from '../../specs/assignment.ts';
-import { allowedHosts, bearerToken, isLoopback, originAllowed, tokenMatches } from './access.ts';
+import { allowedHosts, bearerToken, isOwnMachine, originAllowed, tokenMatches } from './access.ts';
 import { readBody, writeJson } from './web.ts';
 
 const largestControlBody = 64 * 1024;
@@ -64,7 +64,8 @@ export function createEndpoint(policy: EndpointPolicy): Handle {
 function serveMcp(policy: EndpointPolicy, request: IncomingMessage, response: ServerResponse) {
   const { lease } = policy;
   if (!tokenMatches(bearerToken(request.headers.authorization), lease.terms.tokenHash)) {
-    const hint = 'Send this instance\'s token as "Authorization: Bearer <token>"; `minimcp connect` shows it.';
+    const hint =
+      'Send this instance\'s token as "Authorization: Bearer <token>"; GET /api/v1/mcps/<name>/access of MiniMCP shows it.';
     return refuse(policy, response, 401, hint);
   }
   if (lease.over) return refuse(policy, response, 401, 'The lease of this instance is over.');
@@ -100,7 +101,7 @@ function serveDrain(policy: EndpointPolicy, request: IncomingMessage, response: 
 }
 
 function mayControl(policy: EndpointPolicy, request: IncomingMessage, response: ServerResponse, method: string) {
-  if (!isLoopback(request.socket.remoteAddress)) {
+  if (!isOwnMachine(request.socket)) {
     refuse(policy, response, 403, 'Control is for this machine alone.');
   } else if (!tokenMatches(bearerToken(request.headers.authorization), policy.controlTokenHash)) {
     refuse(policy, response, 401, 'Control needs the control token.');

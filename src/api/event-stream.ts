@@ -20,18 +20,23 @@ export interface EventStream {
   drained(timeoutMs: number): Promise<boolean>;
   /** Answers how to take the listener back. */
   onClose(listener: () => void): () => void;
+  /** After what is buffered, if the client takes that soon. */
   end(): void;
+  /** At once. */
+  drop(): void;
 }
 
 const fullBytes = 1_048_576;
 const smallBytes = 65_536;
+const graceMs = 1_000;
 
 /** Begins the answer. The reply is the stream from here on. */
 export function openEventStream(reply: FastifyReply): EventStream {
   const stream = new PassThrough();
   // The client went away while something was under way.
   stream.on('error', () => {});
-  const buffered = (): number => stream.writableLength + stream.readableLength;
+  const { raw } = reply;
+  const buffered = (): number => stream.writableLength + stream.readableLength + raw.writableLength;
   const isOpen = (): boolean => !stream.destroyed && !stream.writableEnded;
   reply.header('content-type', 'text/event-stream').header('x-accel-buffering', 'no');
   void reply.send(stream);
@@ -40,10 +45,10 @@ export function openEventStream(reply: FastifyReply): EventStream {
   function drainOrTimeout(timeoutMs: number): Promise<void> {
     return new Promise(resolve => {
       const timer = setTimeout(done, timeoutMs);
-      stream.on('drain', done).on('close', done);
+      for (const each of [stream, raw]) each.on('drain', done).on('close', done);
       function done(): void {
         clearTimeout(timer);
-        stream.off('drain', done).off('close', done);
+        for (const each of [stream, raw]) each.off('drain', done).off('close', done);
         resolve();
       }
     });
@@ -64,10 +69,15 @@ export function openEventStream(reply: FastifyReply): EventStream {
     },
     async drained(timeoutMs) {
       let least = buffered();
+      let deadline = performance.now() + timeoutMs;
       while (isOpen() && buffered() > smallBytes) {
-        await drainOrTimeout(timeoutMs);
-        if (buffered() >= least) return false;
-        least = buffered();
+        await drainOrTimeout(deadline - performance.now());
+        if (buffered() < least) {
+          least = buffered();
+          deadline = performance.now() + timeoutMs;
+        } else if (performance.now() >= deadline) {
+          return false;
+        }
       }
       return isOpen();
     },
@@ -77,8 +87,11 @@ export function openEventStream(reply: FastifyReply): EventStream {
     },
     end() {
       if (isOpen()) stream.end();
-      // Who does not read does not get to hold what is left.
-      if (buffered() > fullBytes) stream.destroy();
+      // Who does not read does not keep the connection.
+      setTimeout(() => raw.destroy(), graceMs).unref();
+    },
+    drop() {
+      raw.destroy();
     },
   };
 }

@@ -36,7 +36,7 @@ export async function follow<Row>(
       // An older copy of the database: the client has to begin anew, and is told so when it comes back.
       if (complete < position.version) return stream.end();
       for (let isLast = false; !isLast;) {
-        if (!(await stream.drained(follower.drainMs))) return stream.end();
+        if (!(await stream.drained(follower.drainMs))) return stream.drop();
         const rows = await source.readRows(position, complete, pageRows);
         isLast = rows.length < pageRows;
         position = isLast ? { version: complete, tie: null } : source.positionOf(rows.at(-1)!);

@@ -151,8 +151,8 @@ function wrongMajor(directory: string, found: string, wanted: string): MiniMcpEr
   const message = `${directory} holds a PostgreSQL ${found} database; this MiniMCP runs PostgreSQL ${wanted}.`;
   return new MiniMcpError('PostgresWrongMajor', message, {
     hint:
-      `Write a backup with the MiniMCP version that made it (minimcp backup), move ${directory} away, ` +
-      'start again and restore the backup (minimcp restore-backup); or set DATABASE_URL.',
+      `Go back to the MiniMCP version that made it; or move ${directory} away and start with an empty database; ` +
+      'or set DATABASE_URL.',
   });
 }
 

@@ -18,7 +18,7 @@ import { createBuiltinRuntime } from '../../controllers/runtime/builtin.ts';
 import { bootId } from '../../controllers/runtime/process-table.ts';
 import { createScheduler } from '../../controllers/scheduler.ts';
 import type { Config } from '../config.ts';
-import { readInstallation } from '../db/heartbeats.ts';
+import { beatNode, readInstallation } from '../db/heartbeats.ts';
 import { openListener } from '../db/listener.ts';
 import type { RingKind } from '../db/listener.ts';
 import { createPool } from '../db/pool.ts';
@@ -145,6 +145,8 @@ export async function startControllers(options: ControllersOptions): Promise<Run
   const beat = processes === null ? null : nodeBeat(config);
   const heartbeat = createHeartbeat({ pool, node: config.node, beat, controllers: loops, log });
   const all = [heartbeat, ...loops];
+  // The scheduler looks for living nodes: this one lives.
+  if (beat !== null) await beatNode(pool, beat);
   for (const loop of all) loop.start();
   const listener = openListener({
     connectionString: options.connectionString,

@@ -12,37 +12,55 @@ import { firstSignal } from './signals.ts';
 
 const shutdownMs = 15_000;
 
+interface Started {
+  database?: Database;
+  api?: RunningApi;
+  controllers?: RunningControllers;
+  whole: boolean;
+}
+
 /**
  * Everything on this machine, in the foreground, until a signal: then it stops what it started, instances
  * included. What is desired stays, so the next `up` starts them again. Resolves with the exit status.
  */
 export async function up(config: Config, log: Logger): Promise<number> {
   const signal = firstSignal(() => process.exit(130));
-  let database: Database | undefined;
-  let controllers: RunningControllers | undefined;
-  let api: RunningApi | undefined;
-  const started = (async () => {
-    database = await openDatabase(config, log);
-    const { connectionString } = database;
-    controllers = await startControllers({ config, connectionString, only: controllerNames, log });
-    api = await startApi(config, connectionString, log);
-    process.stdout.write(banner(config, api.url));
-  })();
+  const parts: Started = { whole: false };
+  const starting = start(parts, config, log);
   try {
     // A signal may come while it still starts; what is half up is taken down all the same.
-    await Promise.race([started, signal]);
+    await Promise.race([starting, signal]);
     await signal;
     process.stdout.write('\nStopping …\n');
-    await started.catch(() => {});
+    await starting.catch(() => {});
   } finally {
-    await api?.stop();
-    const gone = (await controllers?.shutdown(shutdownMs)) ?? true;
-    if (!gone) log.error('some instances are still there; the next start takes them over');
-    await controllers?.stop();
-    await database?.stop();
+    await stop(parts, log);
   }
   process.stdout.write('Stopped. The next start brings back what should run.\n');
   return 0;
+}
+
+async function start(parts: Started, config: Config, log: Logger): Promise<void> {
+  parts.database = await openDatabase(config, log);
+  const { connectionString } = parts.database;
+  // The API before the controllers: a port that is taken is found before any instance is started.
+  parts.api = await startApi(config, connectionString, log);
+  parts.controllers = await startControllers({ config, connectionString, only: controllerNames, log });
+  parts.whole = true;
+  process.stdout.write(banner(config, parts.api.url));
+}
+
+async function stop({ database, api, controllers, whole }: Started, log: Logger): Promise<void> {
+  await api?.stop();
+  const gone = await controllers?.shutdown(shutdownMs).catch((error: unknown) => {
+    log.error({ err: error }, 'the instances could not be stopped');
+    return false;
+  });
+  if (gone === false) log.error('some instances are still there; the next start takes them over');
+  await controllers?.stop();
+  // An `up` that was refused must not take the database from the one that refused it.
+  if (whole || database?.shared === false) await database?.stop();
+  else await database?.release();
 }
 
 function banner(config: Config, url: string): string {

@@ -152,7 +152,11 @@ test('a client that stops reading is let go; one that reads again has missed not
     });
   const stuck = await connect();
   const slow = await connect();
-  const ended = new Promise(resolve => stuck.on('close', resolve));
+  const connections = (): Promise<number> =>
+    new Promise(resolve => {
+      w.api.app.server.getConnections((_error, count) => resolve(count));
+    });
+  await until('only these two', async () => (await connections()) === 2);
   let text = '';
   slow.on('data', chunk => {
     text += chunk;
@@ -173,9 +177,10 @@ test('a client that stops reading is let go; one that reads again has missed not
       name => text.lastIndexOf(`"name":"${name}"`) < text.lastIndexOf('"args":["12"') && text.includes(name),
     ),
   );
-  stuck.resume();
-  await ended;
+  // Only the slow one is left.
+  await until('the stuck one is let go', async () => (await connections()) === 1);
   slow.destroy();
+  stuck.destroy();
 }, 40_000);
 
 test('a stream ends when its token is taken away', async () => {

@@ -230,7 +230,7 @@ test('a host that is SIGSTOPped becomes Unhealthy and is replaced', async () => 
 test('a server that never answers is ended after its time and backs off, saying so', async () => {
   await declare('silent', stdioSpec('never-answers.mjs'));
   const backed = await it.phase('silent', 'Backoff', 20_000);
-  expect(backed.status.lastExit!.reason).toMatch(/start-timeout/);
+  expect(backed.status.lastExit!.reason).toMatch(/not ready in time/);
   const told = await events('silent');
   expect(told.find(event => event.reason === 'Killing')!.message).toMatch(/Not ready 2.5 s after its start/);
   await remove('silent');

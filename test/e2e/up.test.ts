@@ -165,6 +165,36 @@ describe.each(accounts)('up, as $who', ({ prefix }) => {
   );
 });
 
+test(
+  'a second up is refused and takes nothing from the first; a database that dies is started again',
+  { timeout: 60_000 },
+  async () => {
+    const home = await createHome([]);
+    const first = home.up();
+    await home.ready();
+    const second = home.up();
+    expect(await ended(second)).toBe(1);
+    expect(home.output()).toContain('is in use by another program');
+    expect((await home.request('GET', '/mcps')).status).toBe(200);
+
+    const postmaster = Number(
+      readFileSync(join(home.dataDir, 'postgres', '18', 'postmaster.pid'), 'utf8').split('\n')[0],
+    );
+    process.kill(postmaster, 'SIGKILL');
+    await until(
+      'another server',
+      async () =>
+        naming(home.dataDir).includes(postmaster) === false && (await home.request('GET', '/mcps')).status === 200,
+      30_000,
+    );
+    expect((await home.request('POST', '/mcps', { metadata: { name: 'after' }, spec: echoSpec() })).status).toBe(201);
+    await ready(home, 'after');
+    process.kill(-first.pid!, 'SIGINT');
+    expect(await ended(first)).toBe(0);
+    expect(naming(home.dataDir)).toEqual([]);
+  },
+);
+
 test('what stops a start is said in a sentence, with what to do', () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'minimcp-up-'));
   cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }));
@@ -194,5 +224,8 @@ test('what stops a start is said in a sentence, with what to do', () => {
     status: 2,
     stderr: expect.stringContaining('expiry, scheduler'),
   });
-  expect(run({ DATABASE_URL: 'postgresql://127.0.0.1:1/none' }, 'migrate')).toMatchObject({ status: 1 });
+  expect(run({ DATABASE_URL: 'postgresql://127.0.0.1:1/none' }, 'migrate')).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('DATABASE_URL'),
+  });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { allowedHosts, bearerToken, isLoopback, originAllowed, tokenMatches } from '../../mcp-servers/host/access.ts';
+import { allowedHosts, bearerToken, isOwnMachine, originAllowed, tokenMatches } from '../../mcp-servers/host/access.ts';
 import { createConceal } from '../../mcp-servers/host/log.ts';
 import { sha256 } from '../support/host.ts';
 
@@ -51,9 +51,12 @@ test('origins and peers of this machine are told from others', () => {
   ]) {
     expect(originAllowed(origin), origin).toBe(false);
   }
-  for (const address of ['127.0.0.1', '127.8.8.8', '::1', '::ffff:127.0.0.1']) expect(isLoopback(address)).toBe(true);
+  // Bound to an address of the network, the controllers come from that very address.
+  expect(isOwnMachine({ remoteAddress: '192.0.2.1', localAddress: '192.0.2.1' })).toBe(true);
+  for (const address of ['127.0.0.1', '127.8.8.8', '::1', '::ffff:127.0.0.1'])
+    expect(isOwnMachine({ remoteAddress: address, localAddress: '192.0.2.99' })).toBe(true);
   for (const address of [undefined, '10.0.0.1', '::ffff:10.0.0.1', '127.evil', '1270.0.1'])
-    expect(isLoopback(address)).toBe(false);
+    expect(isOwnMachine({ remoteAddress: address, localAddress: '192.0.2.99' })).toBe(false);
 });
 
 test('secrets are taken out of texts, also where JSON has escaped them', () => {
