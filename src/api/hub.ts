@@ -62,7 +62,7 @@ export function createHub(pool: Pool, log: Logger, givenTiming: Partial<StreamTi
   let listener: Listener | undefined;
   let isClosed = false;
   let nodesTimer: NodeJS.Timeout | undefined;
-  let alive: ReadonlyMap<string, boolean> = new Map();
+  const nodeAlive = new Map<string, boolean>();
 
   function ring(kind: RingKind, key: string): void {
     events.ring();
@@ -73,21 +73,20 @@ export function createHub(pool: Pool, log: Logger, givenTiming: Partial<StreamTi
 
   /** A heartbeat that stops or returns changes what readers are told, though nothing was written. */
   async function watchNodes(): Promise<void> {
-    if (instances.hasFollowers()) {
-      try {
-        const now = new Map((await readNodes(pool)).map(node => [node.name, node.alive]));
-        const flipped = [...now].filter(([name, isAlive]) => alive.has(name) && alive.get(name) !== isAlive);
-        alive = now;
-        if (flipped.length > 0)
-          instances.announce(
-            await readChangesOfNodes(
-              pool,
-              flipped.map(([name]) => name),
-            ),
-          );
-      } catch (error) {
-        log.debug(`nodes were not read: ${errorMessage(error)}`);
+    try {
+      const flipped: string[] = [];
+      for (const { name, alive } of await readNodes(pool)) {
+        if (nodeAlive.has(name) && nodeAlive.get(name) !== alive) flipped.push(name);
+        nodeAlive.set(name, alive);
       }
+      if (flipped.length > 0 && instances.hasFollowers()) {
+        const rows = await readChangesOfNodes(pool, flipped);
+        // What was told is what was read now: the node may have flipped back since it was looked at.
+        for (const row of rows) nodeAlive.set(row.node_name, row.node_alive);
+        instances.announce(rows);
+      }
+    } catch (error) {
+      log.debug(`nodes were not read: ${errorMessage(error)}`);
     }
     if (!isClosed) nodesTimer = setTimeout(() => void watchNodes(), timing.nodesMs);
   }

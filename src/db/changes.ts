@@ -1,6 +1,7 @@
 import type { Labels } from '../../specs/name.ts';
 import { viewColumns, viewJoins } from './instance-view.ts';
 import type { InstanceViewRow } from './instance-view.ts';
+import { staleAfter } from './nodes.ts';
 import type { Queryable } from './pool.ts';
 
 /** How far the history of changes is complete. */
@@ -86,13 +87,20 @@ export async function readUidByName(db: Queryable, name: string): Promise<string
   return rows[0]?.instance_uid ?? null;
 }
 
+/** A row with what its node was taken for when it was read. */
+export interface NodeChangeRow extends ChangeRow {
+  readonly node_name: string;
+  readonly node_alive: boolean;
+}
+
 /** What runs on these nodes, as it reads now: a heartbeat that stops or returns changes phases without a write. */
-export async function readChangesOfNodes(db: Queryable, nodes: readonly string[]): Promise<ChangeRow[]> {
-  const { rows } = await db.query<FlatRow>(
+export async function readChangesOfNodes(db: Queryable, nodes: readonly string[]): Promise<NodeChangeRow[]> {
+  const { rows } = await db.query<FlatRow & { node_name: string; node_alive: boolean }>(
     `select c.instance_uid, c.instance_name, c.resource_version as version, c.created_version, c.deleted_at,
-       c.labels as tombstone_labels, ${viewColumns}
+       c.labels as tombstone_labels, n.name as node_name, n.heartbeat_at >= now() - ${staleAfter} as node_alive,
+       ${viewColumns}
      from changes c join instances i on i.uid = c.instance_uid ${viewJoins}
-     where coalesce(a.node, p.node) = any($1)`,
+     where n.name = any($1)`,
     [nodes],
   );
   return rows.map(row => ({ ...row, instance: row as InstanceViewRow }));

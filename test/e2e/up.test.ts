@@ -127,7 +127,7 @@ describe.each(accounts)('up, as $who', ({ prefix }) => {
       const home = await createHome(prefix);
       const first = home.up();
       await home.ready();
-      expect(home.output()).toContain('/api/v1');
+      await until('the addresses are told', () => home.output().includes('/api/v1'));
       expect(home.output()).toContain(join(home.dataDir, 'admin.token'));
       expect(statSync(join(home.dataDir, 'admin.token')).mode & 0o777).toBe(0o600);
       expect(statSync(home.dataDir).mode & 0o007).toBe(0);
@@ -183,8 +183,7 @@ test(
     process.kill(postmaster, 'SIGKILL');
     await until(
       'another server',
-      async () =>
-        naming(home.dataDir).includes(postmaster) === false && (await home.request('GET', '/mcps')).status === 200,
+      async () => !naming(home.dataDir).includes(postmaster) && (await home.request('GET', '/mcps')).status === 200,
       30_000,
     );
     expect((await home.request('POST', '/mcps', { metadata: { name: 'after' }, spec: echoSpec() })).status).toBe(201);

@@ -64,7 +64,7 @@ test('what GitHub refuses comes with its reason', async () => {
 
 test('a wrong token says what to do, and is not told', async () => {
   const answer = await askOnce({ upstreamUrl: github.url, secrets: { token: 'ghp_wrongtoken' } });
-  expect(answer.text).toMatch(/refused the token \(401: Bad credentials\).*api-key set/);
+  expect(answer.text).toMatch(/refused the token \(401: Bad credentials\).*PUT \/api\/v1\/api-keys/);
   expect(answer.text).not.toContain('ghp_wrongtoken');
 });
 

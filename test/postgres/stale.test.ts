@@ -138,7 +138,7 @@ test.each([
   await expect(room.start()).rejects.toMatchObject({
     code: 'PostgresWrongMajor',
     message: expect.stringMatching(`${old} holds a PostgreSQL ${version} database`),
-    hint: expect.stringMatching(/backup/),
+    hint: expect.stringMatching(/DATABASE_URL/),
   });
   expect(await readFile(join(old, 'PG_VERSION'), 'utf8')).toBe(`${version}\n`);
 });
