@@ -7,6 +7,7 @@ import type { HandoverRow } from '../src/db/handover.ts';
 import type { Pool } from '../src/db/pool.ts';
 import type { InstanceRow } from '../src/db/world.ts';
 import { apiKeyAad } from '../src/secrets/envelope.ts';
+import { MiniMcpError } from '../src/errors.ts';
 import type { Vault } from '../src/secrets/envelope.ts';
 import type { HostClient } from './host-client.ts';
 import { resolveProgram } from './program.ts';
@@ -39,7 +40,7 @@ export function createHandover(options: HandoverOptions): Handover {
 
   async function read(uid: string): Promise<HandoverRow> {
     const row = await readHandover(pool, uid);
-    if (row === null) throw new Error('the instance or its token is gone');
+    if (row === null) throw new MiniMcpError('InstanceGone', 'The instance or its token is gone');
     return row;
   }
 
@@ -59,7 +60,7 @@ export function createHandover(options: HandoverOptions): Handover {
     async assignment(row, attemptId) {
       const current = await read(row.uid);
       const program = resolveProgram(row, options.programs);
-      if (program.state !== 'ready') throw new Error(program.message);
+      if (program.state !== 'ready') throw new MiniMcpError('Misconfigured', program.message);
       return {
         instance: { uid: row.uid, name: row.name },
         attempt: attemptId,

@@ -1,33 +1,16 @@
-import {
-  insertAttempt,
-  endAttempt,
-  recordIdentity,
-  recordKilled,
-  recordLease,
-  recordStopping,
-} from '../src/db/attempts.ts';
+import { recordIdentity, recordKilled, recordLease, recordStopping } from '../src/db/attempts.ts';
 import { transaction } from '../src/db/pool.ts';
 import type { Queryable } from '../src/db/pool.ts';
 import { deleteInstance } from '../src/db/statuses.ts';
 import type { InstanceRow } from '../src/db/world.ts';
 import { crashpoint } from './crashpoint.ts';
-import type { Handover } from './handover.ts';
-import { planExit } from './process-exit.plan.ts';
+import { endProcess } from './process-end.ts';
 import { append, recordChange } from './process-record.ts';
-import type { Recording } from './process-record.ts';
-import type { Action, EndDraft, Limits, StatusChange, World } from './process-world.ts';
-import { attemptRef, worldAttempt } from './process-read.ts';
-import type { Runtime } from './runtime/runtime.ts';
-
-export interface Effects extends Recording {
-  readonly runtime: Runtime;
-  readonly handover: Handover;
-  readonly limits: Limits;
-  readonly newId: () => string;
-}
-
-/** Again at once: the world is another one now. */
-const again = 0;
+import { attemptRef } from './process-read.ts';
+import { again } from './process-effects.ts';
+import type { Effects } from './process-effects.ts';
+import { beginProcess, startProcess } from './process-start.ts';
+import type { Action, World } from './process-world.ts';
 
 /** Carries out one action; returns in how many milliseconds to look again, or null. */
 export async function applyAction(
@@ -46,9 +29,9 @@ export async function applyAction(
       crashpoint('phase:recorded');
       return again;
     case 'begin':
-      return begin(row, world, action.change, effects);
+      return beginProcess(row, world, action.change, effects);
     case 'start':
-      return start(row, world, effects);
+      return startProcess(row, world, effects);
     case 'adopt':
       return adopt(action.reason, row, effects);
     case 'renew':
@@ -75,7 +58,7 @@ export async function applyAction(
       await runtime.kill(attemptRef(row)!);
       return action.againMs;
     case 'end':
-      return end(action.end, action.change, row, effects);
+      return endProcess(action.end, action.change, row, effects);
     case 'delete':
       crashpoint('delete:before-record');
       await transaction(pool, async db => {
@@ -87,99 +70,6 @@ export async function applyAction(
       return null;
     default:
       return action satisfies never;
-  }
-}
-
-async function begin(row: InstanceRow, world: World, change: StatusChange, effects: Effects): Promise<number> {
-  const id = effects.newId();
-  crashpoint('begin:before-intent');
-  const done = await recordChange(row, change, effects, {
-    also: db => insertIntent(db, id, row, effects),
-    attemptId: id,
-  });
-  crashpoint('begin:after-intent');
-  if (!done) return again;
-  const attempt = {
-    ...emptyAttempt,
-    id,
-    node: effects.node,
-    port: row.placement_port!,
-    process_generation: row.process_generation,
-    key_version: row.key_version,
-    lease_expires_at: row.expires_at?.toISOString() ?? null,
-    token_version: row.token_version,
-    began_at: row.now.toISOString(),
-  };
-  const begun: InstanceRow = {
-    ...row,
-    phase: change.to,
-    attempt,
-    observed_generation: row.generation,
-    backoff_step: change.backoffStep ?? row.backoff_step,
-    restart_count: change.restartCount ?? row.restart_count,
-    ready_at: null,
-  };
-  const status = { ...world.status, phase: change.to, backoffStep: begun.backoff_step, readyAt: null };
-  return start(begun, { ...world, status, attempt: worldAttempt(attempt) }, effects);
-}
-
-const emptyAttempt = {
-  pid: null,
-  start_time: null,
-  boot_id: null,
-  spawned_at: null,
-  stopping_at: null,
-  stop_reason: null,
-  killed_at: null,
-};
-
-function insertIntent(db: Queryable, id: string, row: InstanceRow, effects: Effects): Promise<boolean> {
-  return insertAttempt(db, {
-    id,
-    instanceUid: row.uid,
-    instanceName: row.name,
-    node: effects.node,
-    port: row.placement_port!,
-    runtime: effects.runtime.name,
-    processGeneration: row.process_generation,
-    keyVersion: row.key_version,
-    leaseExpiresAt: row.expires_at,
-    tokenVersion: row.token_version,
-  }).then(() => true);
-}
-
-/** The intent is recorded: make it true. */
-async function start(row: InstanceRow, world: World, effects: Effects): Promise<number> {
-  const attempt = row.attempt!;
-  const outcome = await effects.runtime.start(await effects.handover.assignment(row, attempt.id));
-  switch (outcome.kind) {
-    case 'started':
-      crashpoint('start:before-record');
-      if (!(await recordIdentity(effects.pool, attempt.id, outcome.identity))) {
-        throw new Error('the attempt was closed while its host started; the host is looked at again');
-      }
-      crashpoint('start:recorded');
-      return again;
-    case 'port-conflict': {
-      const message = `${outcome.message}; another port is chosen`;
-      const change: StatusChange = {
-        to: 'Pending',
-        event: { reason: 'PortConflict', message, data: { port: attempt.port } },
-        conditions: [
-          { type: 'PortConflict', status: 'True', reason: 'PortConflict', message },
-          { type: 'Ready', status: 'False', reason: 'PortConflict', message },
-        ],
-      };
-      return end({ reason: 'PortConflict', message: outcome.message, code: null, signal: null }, change, row, effects);
-    }
-    case 'failed': {
-      const exit = { code: null, signal: null, reason: null, message: outcome.message };
-      const gone = { kind: 'gone', leftovers: 0, exit, rebooted: false } as const;
-      const action = planExit(world, world.attempt!, gone, effects.limits);
-      return action.kind === 'end' ? end(action.end, action.change, row, effects) : again;
-    }
-    default:
-      return outcome satisfies never;
   }
 }
 
@@ -204,17 +94,5 @@ async function adopt(reason: string, row: InstanceRow, effects: Effects): Promis
   effects.runtime.watch(ref, process.identity);
   // The signal may be what the earlier controller did not come to.
   if (row.attempt!.stopping_at !== null) effects.runtime.terminate(ref, process.identity);
-  return again;
-}
-
-async function end(draft: EndDraft, change: StatusChange, row: InstanceRow, effects: Effects): Promise<number> {
-  crashpoint('end:before-record');
-  const done = await recordChange(row, change, effects, {
-    also: db => endAttempt(db, row.attempt!.id, draft),
-    attemptId: null,
-    ended: draft,
-  });
-  crashpoint('end:recorded');
-  if (done) effects.runtime.unwatch(row.attempt!.id);
   return again;
 }

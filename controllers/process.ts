@@ -5,7 +5,7 @@ import type { RingKind } from '../src/db/listener.ts';
 import { createLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
 import { applyAction } from './process-apply.ts';
-import type { Effects } from './process-apply.ts';
+import type { Effects } from './process-effects.ts';
 import { planProcess } from './process.plan.ts';
 import { attemptRef, worldOf } from './process-read.ts';
 import type { Action, Limits, World } from './process-world.ts';

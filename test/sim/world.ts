@@ -1,3 +1,4 @@
+import { processLimits } from '../../controllers/process.ts';
 import type { Action, Attempt, StatusChange, World } from '../../controllers/process-world.ts';
 import type { Phase } from '../../specs/phase.ts';
 
@@ -12,17 +13,7 @@ export interface Model {
   events: { reason: string; from: Phase; to: Phase }[];
 }
 
-export const limits = {
-  startTimeoutMs: 60_000,
-  unhealthyMs: 10_000,
-  stableMs: 600_000,
-  stopGraceMs: 8_000,
-  expiryGraceMs: 400,
-  sickGraceMs: 2_000,
-  acceptMs: 5_000,
-  killAgainMs: 50,
-  misconfiguredMs: 60_000,
-};
+export const limits = processLimits;
 
 export function pendingWorld(): World {
   return {
