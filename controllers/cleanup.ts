@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { deleteOldAttempts, readDisposable, readLiveAttemptIds } from '../src/db/attempts.ts';
 import type { Pool } from '../src/db/pool.ts';
@@ -81,7 +81,7 @@ export function createCleanup({ pool, node, local, log }: CleanupOptions): { rea
     for (const id of await readDisposable(pool, uuidsIn(runRoot), 3_600_000))
       rmSync(join(runRoot, id), { recursive: true, force: true });
     for (const uid of await readGoneInstances(pool, uuidsIn(workRoot)))
-      rmSync(join(workRoot, uid), { recursive: true, force: true });
+      if (isOld(join(workRoot, uid))) rmSync(join(workRoot, uid), { recursive: true, force: true });
   }
 
   const loop = createLoop({
@@ -114,4 +114,9 @@ function uuidsIn(directory: string): string[] {
     // Nothing was ever started here.
     return [];
   }
+}
+
+/** A restored backup may know the instance again: what people may miss is kept for a week. */
+function isOld(directory: string): boolean {
+  return Date.now() - statSync(directory).mtimeMs > 7 * 86_400_000;
 }

@@ -1,4 +1,5 @@
 import { nextExpiryMs, recordExpiries } from '../src/db/expiries.ts';
+import { transaction } from '../src/db/pool.ts';
 import type { Pool } from '../src/db/pool.ts';
 import type { RingKind } from '../src/db/listener.ts';
 import type { Logger } from '../src/logger.ts';
@@ -29,7 +30,8 @@ export function createExpiryController({ pool, resyncMs, log }: ExpiryOptions): 
     log,
     scan: async () => ['next'],
     async reconcile() {
-      const expired = await recordExpiries(pool, batch);
+      // Tried again at once when one of them was just written by a younger transaction.
+      const expired = await transaction(pool, db => recordExpiries(db, batch));
       for (const row of expired) log.info({ instance: row.name, expiresAt: row.expires_at }, 'the lease has ended');
       if (expired.length > 0) loop.acted(`expired ${expired.length}`);
       if (expired.length === batch) return 0;

@@ -73,6 +73,7 @@ export function createHandover(options: HandoverOptions): Handover {
         tokenHash: current.token_hash.toString('hex'),
         controlTokenHash: createHash('sha256').update(vault.controlToken(attemptId)).digest('hex'),
         ...lease(current),
+        monotonicMs: monotonicMs(),
         host: options.instanceHost,
         port: row.attempt?.port ?? row.placement_port!,
         runDirectory: options.runDirectory(attemptId),
@@ -91,6 +92,11 @@ export function createHandover(options: HandoverOptions): Handover {
       await acknowledged(current.expires_at, current.token_version);
     },
   };
+}
+
+/** Shared by all processes of the machine, so that a host knows how long its assignment was under way. */
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
 }
 
 /** Durations are monotonic: the host counts `remainingMs` down and never compares clocks. */

@@ -50,6 +50,8 @@ interface Patient {
   /** As recorded. */
   ready: boolean | null;
   failuresInARow: number;
+  /** The sense of the message that is recorded. */
+  said: string;
   probed: { requests: number; accessedAt: number | null };
   written: UsageWrite | null;
 }
@@ -70,6 +72,7 @@ export function createHealthController(options: HealthOptions): HealthController
       target,
       ready: target.ready,
       failuresInARow: 0,
+      said: '',
       probed: { requests: 0, accessedAt: null },
       written: null,
     };
@@ -125,11 +128,12 @@ export function createHealthController(options: HealthOptions): HealthController
       const patient = admit(target);
       const verdict = planHealth(patient, seen !== null && patient === calm ? seen : await probe(patient), timing);
       patient.failuresInARow = verdict.failuresInARow;
-      if (verdict.record !== null) {
-        await recordProbe(pool, { attemptId: target.attempt_id, ...verdict.record });
-        if (patient.ready !== verdict.record.ready)
-          probes.acted(`${verdict.record.ready ? 'ready' : 'not ready'} ${uid}`);
-        patient.ready = verdict.record.ready;
+      const { record } = verdict;
+      if (record !== null && (record.ready !== patient.ready || sense(record.message) !== patient.said)) {
+        await recordProbe(pool, { attemptId: target.attempt_id, ...record });
+        patient.said = sense(record.message);
+        if (patient.ready !== record.ready) probes.acted(`${record.ready ? 'ready' : 'not ready'} ${uid}`);
+        patient.ready = record.ready;
       }
       return rhythm(patient, verdict.nextMs);
     },
@@ -197,4 +201,9 @@ function isNews(patient: Patient | undefined, target: ProbeTarget): boolean {
   const differs = patient.ready !== target.ready;
   patient.ready = target.ready;
   return differs;
+}
+
+/** A message without its numbers: a second more of waiting is no news. */
+function sense(message: string): string {
+  return message.replaceAll(/\d+(\.\d+)?/g, '#');
 }

@@ -9,7 +9,7 @@ export interface HeartbeatOptions {
   readonly pool: Pool;
   readonly node: string;
   /** Set where the process controller runs: only then does the node vouch for its instances. */
-  readonly beat: NodeBeat | null;
+  readonly beat: (NodeBeat & { readonly holder: string }) | null;
   readonly controllers: readonly Loop[];
   readonly log: Logger;
 }
@@ -25,7 +25,9 @@ export function createHeartbeat({ pool, node, beat, controllers, log }: Heartbea
     log,
     scan: async () => ['node'],
     async reconcile() {
-      if (beat !== null) await beatNode(pool, beat);
+      if (beat !== null && !(await beatNode(pool, beat, beat.holder))) {
+        log.error({ node }, 'this node is held by another process; nothing that is decided here is written any more');
+      }
       await beatControllers(
         pool,
         node,

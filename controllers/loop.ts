@@ -37,11 +37,14 @@ interface Entry {
   /** Woken while running. */
   dirty: boolean;
   failures: number;
+  /** Passes in a row that wanted to look again at once. */
+  spins: number;
   timer: NodeJS.Timeout | undefined;
 }
 
 const firstRetryMs = 100;
 const lastRetryMs = 30_000;
+const spinsAtOnce = 20;
 const longestTimerMs = 2 ** 31 - 1;
 
 /** The engine under every controller: the only place with timers, queues and retries. */
@@ -64,7 +67,8 @@ export function createLoop(options: LoopOptions): Loop {
 
   function entryOf(key: string): Entry {
     let entry = entries.get(key);
-    if (entry === undefined) entries.set(key, (entry = { state: 'idle', dirty: false, failures: 0, timer: undefined }));
+    if (entry === undefined)
+      entries.set(key, (entry = { state: 'idle', dirty: false, failures: 0, spins: 0, timer: undefined }));
     return entry;
   }
 
@@ -87,6 +91,9 @@ export function createLoop(options: LoopOptions): Loop {
       counts.reconciles += 1;
       againMs = await options.reconcile(key);
       entry.failures = 0;
+      entry.spins = againMs === 0 ? entry.spins + 1 : 0;
+      // Steps follow each other at once, but no instance has this many to take.
+      if (entry.spins > spinsAtOnce) againMs = Math.min(10 * (entry.spins - spinsAtOnce), 1_000);
     } catch (error) {
       counts.errors += 1;
       entry.failures += 1;
@@ -97,7 +104,7 @@ export function createLoop(options: LoopOptions): Loop {
     last.reconcileAt = new Date().toISOString();
     entry.state = 'idle';
     if (!running) return;
-    if (entry.dirty && entry.failures === 0) wake(key);
+    if (entry.dirty && entry.failures === 0 && entry.spins <= spinsAtOnce) wake(key);
     else if (againMs !== null)
       entry.timer = setTimeout(() => wake(key), Math.min(Math.max(againMs, 0), longestTimerMs));
     else entries.delete(key);

@@ -101,7 +101,7 @@ export function createPackageCache(options: PackageCacheOptions): PackageCache {
       child.on('close', code => {
         children.delete(child);
         if (code === 0) resolve();
-        else reject(new Error(words.trim().split('\n').slice(0, 3).join(' ') || 'npm gave no reason'));
+        else reject(new Error(reasonOf(words) || 'npm gave no reason'));
       });
     });
   }
@@ -169,6 +169,15 @@ function entryOf(directory: string, name: string): string {
     );
   }
   return join(root, entry);
+}
+
+/** npm's own words, without those that are another at each try. */
+function reasonOf(words: string): string {
+  const lines = words.split('\n').map(line => line.replace(/^npm (error|ERR!) ?/, '').trim());
+  return lines
+    .filter(line => line !== '' && !/complete log of this run|_logs/.test(line))
+    .slice(0, 3)
+    .join(' ');
 }
 
 /** With the user's npm configuration, which may name a mirror. */

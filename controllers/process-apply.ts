@@ -52,9 +52,14 @@ export async function applyAction(
       }
       return again;
     }
+    case 'terminate':
+      if (world.process?.kind === 'alive') runtime.terminate(attemptRef(row)!, world.process.identity);
+      return action.againMs;
     case 'kill':
-      effects.log.info({ instance: row.name, attempt: row.attempt!.id, reason: action.reason }, 'killing');
-      await recordKilled(pool, row.attempt!.id);
+      if (row.attempt!.killed_at === null) {
+        effects.log.info({ instance: row.name, attempt: row.attempt!.id, reason: action.reason }, 'killing');
+        await recordKilled(pool, row.attempt!.id);
+      }
       await runtime.kill(attemptRef(row)!);
       return action.againMs;
     case 'end':

@@ -2,7 +2,8 @@ import { outdated, ready, unwanted } from './process-reasons.plan.ts';
 import type { Action, Attempt, EndDraft, Limits, StatusChange, StopReason, World } from './process-world.ts';
 import type { Exit, ProcessState } from './runtime/runtime.ts';
 
-const replacing = new Set(['spec-changed', 'key-changed', 'key-missing', 'moved']);
+/** Ended because it was of no use; every other end that was asked for is nobody's failure. */
+const failing: ReadonlySet<StopReason | null> = new Set<StopReason>(['start-timeout', 'unhealthy']);
 
 const because: Record<StopReason, string> = {
   deleting: 'its deletion was asked for',
@@ -25,6 +26,11 @@ export function planExit(
   limits: Limits,
 ): Action {
   const end = describe(attempt, process);
+  const { expiresAt, expired } = world.instance;
+  // The host was faster than the expiry controller, which says it in a moment.
+  if (end.reason === 'lease' && unwanted(world) === null && !expired && expiresAt !== null && expiresAt <= world.now) {
+    return { kind: 'wait', againMs: 1_000 };
+  }
   return { kind: 'end', end, change: next(world, attempt, process, end, limits) };
 }
 
@@ -50,7 +56,9 @@ function describe(attempt: Attempt, process: ProcessState & { kind: 'gone' }): E
       code,
       signal,
     };
-  return { reason: exit.reason ?? 'Exited', message: exitSentence(exit), code, signal };
+  // A host cannot have ended with a lease that it did not have.
+  const believed = exit.reason !== 'lease' || attempt.leaseExpiresAt !== null;
+  return { reason: (believed ? exit.reason : null) ?? 'Exited', message: exitSentence(exit), code, signal };
 }
 
 function exitSentence(exit: Exit): string {
@@ -67,7 +75,7 @@ function next(
 ): StatusChange {
   const objection = unwanted(world);
   if (objection !== null) return final(world, objection.reason, `${objection.message}; no process is left`);
-  if (attempt.stopReason !== null && replacing.has(attempt.stopReason))
+  if (attempt.stopReason !== null && !failing.has(attempt.stopReason))
     return again(world, 'Killed', `${end.message}; a new one takes its place`);
   if (end.reason === 'NeverStarted' && outdated(world, attempt) !== null)
     return again(world, 'Killed', 'Superseded before it was started');
@@ -77,13 +85,14 @@ function next(
   if (end.reason === 'Rebooted') return again(world, 'Exited', end.message);
   if (end.reason === 'misconfigured') return misconfigured(world, end, limits);
   const policy = world.instance.restart;
-  if (attempt.stopReason === null && (policy === 'never' || (policy === 'on-failure' && end.code === 0))) {
+  const well = attempt.stopReason === null && end.code === 0;
+  if (policy === 'never' || (policy === 'on-failure' && well)) {
     const message = `${end.message}; restart is "${policy}"`;
     return {
       to: 'Stopped',
       event: { reason: 'Exited', message, data: exitData(end) },
       conditions: [ready('False', 'Exited', message)],
-      heldGeneration: world.instance.generation,
+      heldGeneration: world.instance.processGeneration,
     };
   }
   return failure(world, attempt, end);

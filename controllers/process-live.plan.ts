@@ -12,10 +12,10 @@ export function planLive(world: World, attempt: Attempt, process: ProcessState, 
       if (world.now - attempt.beganAt < limits.acceptMs) return { kind: 'wait', againMs: 50 };
       return { kind: 'kill', reason: 'The host has no assignment and does not end', againMs: limits.killAgainMs };
     case 'alive':
-      if (!attempt.spawned || !process.known) {
+      if (!attempt.spawned || process.knownForMs === null) {
         return { kind: 'adopt', reason: 'Found running; taken over without touching it' };
       }
-      return planRunning(world, attempt, limits);
+      return planRunning(world, attempt, process.knownForMs, limits);
     case 'gone':
       if (process.leftovers > 0) {
         return {
@@ -33,22 +33,28 @@ export function planLive(world: World, attempt: Attempt, process: ProcessState, 
   }
 }
 
-function planRunning(world: World, attempt: Attempt, limits: Limits): Action {
+function planRunning(world: World, attempt: Attempt, knownForMs: number, limits: Limits): Action {
   if (attempt.stoppingAt !== null) return planStopping(world, attempt, attempt.stoppingAt, limits);
-  const objection = unwanted(world) ?? outdated(world, attempt) ?? sick(world, attempt, limits);
+  const objection = unwanted(world) ?? outdated(world, attempt) ?? sick(world, attempt, knownForMs, limits);
   if (objection !== null) return stop(world, objection);
+  // The phase first: a host that does not answer cannot be told of a new lease, and must not look well for it.
+  const phase = planPhase(world, attempt, limits);
+  if (phase.kind !== 'wait') return phase;
   const { instance } = world;
   if (attempt.leaseExpiresAt !== instance.expiresAt) return { kind: 'renew', reason: 'The lease has changed' };
   if (attempt.tokenVersion !== instance.tokenVersion) return { kind: 'renew', reason: 'The token was rotated' };
-  return planPhase(world, attempt, limits);
+  return phase;
 }
 
 /** The ladder: asked to end at `stoppingAt`, killed after the grace. It is never climbed down again. */
 function planStopping(world: World, attempt: Attempt, stoppingAt: number, limits: Limits): Action {
   const graceMs = graceOf(world, attempt, limits);
   const leftMs = stoppingAt + graceMs - world.now;
-  if (leftMs <= 0) return { kind: 'kill', reason: `Did not end within ${graceMs} ms`, againMs: limits.killAgainMs };
-  return { kind: 'wait', againMs: leftMs };
+  // Said at every look: the signal of the first may not have been sent.
+  if (leftMs > 0) return { kind: 'terminate', reason: 'Asked to end', againMs: Math.min(leftMs, limits.askAgainMs) };
+  // What even SIGKILL does not end at once is not hammered.
+  const againMs = Math.min(Math.max(-leftMs / 2, limits.killAgainMs), limits.killAgainMostMs);
+  return { kind: 'kill', reason: `Did not end within ${graceMs} ms`, againMs };
 }
 
 function graceOf(world: World, attempt: Attempt, limits: Limits): number {

@@ -31,20 +31,22 @@ export function outdated(world: World, attempt: Attempt): Objection | null {
   return null;
 }
 
-/** It lives and is of no use. */
-export function sick(world: World, attempt: Attempt, limits: Limits): Objection | null {
+/**
+ * It lives and is of no use. Only what a probe has found since this controller has the process counts: that
+ * nobody looked for a while is no fault of its.
+ */
+export function sick(world: World, attempt: Attempt, knownForMs: number, limits: Limits): Objection | null {
   const { phase } = world.status;
-  if (phase === 'Starting' && world.now - attempt.beganAt >= limits.startTimeoutMs) {
-    const why = world.health?.message || 'it never answered';
+  if (world.health === null || world.health.ready) return null;
+  if (phase === 'Starting' && Math.min(world.now - attempt.beganAt, knownForMs) >= limits.startTimeoutMs) {
+    const why = world.health.message;
     return { reason: 'start-timeout', message: `Not ready ${limits.startTimeoutMs / 1000} s after its start: ${why}` };
   }
-  if (
-    phase === 'Unhealthy' &&
-    world.health !== null &&
-    !world.health.ready &&
-    world.now - world.health.changedAt >= limits.unhealthyMs
-  ) {
-    return { reason: 'unhealthy', message: `Unhealthy for ${limits.unhealthyMs / 1000} s: ${world.health.message}` };
+  if (phase === 'Unhealthy' && Math.min(world.now - world.health.changedAt, knownForMs) >= limits.unhealthyMs) {
+    return {
+      reason: 'unhealthy',
+      message: `Unhealthy for ${limits.unhealthyMs / 1000} s: ${world.health.message}`,
+    };
   }
   return null;
 }

@@ -11,6 +11,8 @@ import type { EndDraft, EventDraft, StatusChange } from './process-world.ts';
 export interface Recording {
   readonly pool: Pool;
   readonly node: string;
+  /** Who this process is in the node's row. */
+  readonly holder: string;
   readonly log: Logger;
 }
 
@@ -38,7 +40,7 @@ export async function recordChange(
 ): Promise<boolean> {
   try {
     await transaction(recording.pool, async db => {
-      if (!(await lockGeneration(db, row.uid, row.generation))) throw lost;
+      if (!(await lockGeneration(db, row.uid, row.generation, recording))) throw lost;
       if (options.also !== undefined && !(await options.also(db))) throw lost;
       if (change.event !== null) await append(db, row, recording, change.event, row.phase, change.to);
       if (change.also !== undefined) await append(db, row, recording, change.also, null, null);

@@ -6,7 +6,6 @@ import { crashpoint } from './crashpoint.ts';
 import { again } from './process-effects.ts';
 import type { Effects } from './process-effects.ts';
 import { endProcess } from './process-end.ts';
-import { planExit } from './process-exit.plan.ts';
 import { worldAttempt } from './process-read.ts';
 import { recordChange } from './process-record.ts';
 import type { StatusChange, World } from './process-world.ts';
@@ -105,12 +104,10 @@ export async function startProcess(row: InstanceRow, world: World, effects: Effe
         effects,
       );
     }
-    case 'failed': {
-      const exit = { code: null, signal: null, reason: null, message: outcome.message };
-      const gone = { kind: 'gone', leftovers: 0, exit, rebooted: false } as const;
-      const action = planExit(world, world.attempt!, gone, effects.limits);
-      return action.kind === 'end' ? endProcess(action.end, action.change, row, effects) : again;
-    }
+    case 'failed':
+      // The runtime remembers why; the next look proves what is left of it.
+      effects.log.debug({ instance: row.name, reason: outcome.message }, 'the start failed');
+      return again;
     default:
       return outcome satisfies never;
   }
@@ -122,8 +119,8 @@ async function startHost(row: InstanceRow, attemptId: string, effects: Effects):
   try {
     assignment = await effects.handover.assignment(row, attemptId);
   } catch (error) {
-    if (error instanceof MiniMcpError) return { kind: 'failed', message: error.message };
-    throw error;
+    if (!(error instanceof MiniMcpError)) throw error;
+    return effects.runtime.refuse(attemptId, error.message);
   }
   return effects.runtime.start(assignment);
 }

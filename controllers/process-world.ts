@@ -88,8 +88,11 @@ export interface Limits {
   readonly sickGraceMs: number;
   /** How long a host may be without an assignment. */
   readonly acceptMs: number;
-  /** How soon to look again after a SIGKILL. */
+  /** How soon to ask again for an end. */
+  readonly askAgainMs: number;
+  /** How soon to look again after a SIGKILL, at first and at most. */
   readonly killAgainMs: number;
+  readonly killAgainMostMs: number;
   /** How soon a program that could not be run is tried again. */
   readonly misconfiguredMs: number;
 }
@@ -140,6 +143,8 @@ export type Action =
   /** Tell the host its new lease or token. */
   | { readonly kind: 'renew'; readonly reason: string }
   | { readonly kind: 'stop'; readonly stopReason: StopReason; readonly change: StatusChange }
+  /** Ask it (again) to end. */
+  | { readonly kind: 'terminate'; readonly reason: string; readonly againMs: number }
   | { readonly kind: 'kill'; readonly reason: string; readonly againMs: number }
   /** The processes are proven gone. */
   | { readonly kind: 'end'; readonly end: EndDraft; readonly change: StatusChange }

@@ -26,8 +26,9 @@ function planIdle(world: World): Action {
   if (instance.expiresAt !== null && instance.expiresAt <= world.now) return wait(500);
   // This node's next start finds everything as it is left here.
   if (!world.nodeOpen) return wait(null);
-  if (status.heldGeneration === instance.generation) {
-    return rest(world, 'Stopped', { reason: 'Stopped', message: 'It ended, and its restart policy says: not again' });
+  if (status.heldGeneration === instance.processGeneration) {
+    const message = 'It ended, and its restart policy says: not again';
+    return rest(world, 'Stopped', { reason: 'Stopped', message }, true);
   }
   return planStart(world);
 }
@@ -62,20 +63,23 @@ function planStart(world: World): Action {
 /** A place comes in a moment; where it does not, the phase must not go on saying that nothing is to run. */
 function unplaced(world: World): Action {
   const { instance, status } = world;
-  const atRest = status.phase === 'Expired' || status.phase === 'Stopped';
-  if (!atRest) return wait(null);
   const patienceMs = instance.changedAt + placeSoonMs - world.now;
   if (patienceMs > 0) return wait(patienceMs);
-  const message = 'It is to run again and has no place yet';
-  return mark(world, 'Pending', { reason: 'Restored', message }, [ready('False', 'Pending', message)]);
+  const atRest = status.phase === 'Expired' || status.phase === 'Stopped';
+  const message = 'It is to run and has no place yet: no node is alive, or every port of the range is taken';
+  const said = status.conditions.some(condition => condition.type === 'Ready' && condition.message === message);
+  if (said && !atRest) return wait(null);
+  const to = atRest ? 'Pending' : status.phase;
+  return mark(world, to, atRest ? { reason: 'Restored', message } : null, [ready('False', 'NoPlace', message)]);
 }
 
 /** Nothing is to run: the phase says so, once. */
-function rest(world: World, to: Phase, event: EventDraft): Action {
-  if (world.status.phase !== to) return mark(world, to, event, [ready('False', to, event.message)]);
-  if (world.status.observedGeneration < world.instance.generation)
-    return mark(world, to, null, [ready('False', to, event.message)]);
-  return wait(null);
+function rest(world: World, to: Phase, event: EventDraft, held = false): Action {
+  const { status, instance } = world;
+  if (status.phase === to && status.observedGeneration === instance.generation) return wait(null);
+  const action = mark(world, to, status.phase === to ? null : event, [ready('False', to, event.message)]);
+  // Put to rest for another reason, it is free to start again when that is over.
+  return held ? action : { ...action, change: { ...action.change, heldGeneration: null } };
 }
 
 /** Something is missing that only people can mend; what mends it wakes us. */
@@ -100,7 +104,12 @@ function installing(world: World): Action {
   ]);
 }
 
-function mark(world: World, to: Phase, event: EventDraft | null, conditions: readonly ConditionDraft[]): Action {
+function mark(
+  world: World,
+  to: Phase,
+  event: EventDraft | null,
+  conditions: readonly ConditionDraft[],
+): Action & { kind: 'mark' } {
   // A phase that stays has no transition to tell; a sentence about it is told beside it.
   const same = world.status.phase === to;
   return {

@@ -1,5 +1,6 @@
 import { readInstance, readInstances, readKeyUsers } from '../src/db/world.ts';
 import type { InstanceRow } from '../src/db/world.ts';
+import { isOutage } from '../src/db/outage.ts';
 import type { Logger } from '../src/logger.ts';
 import type { RingKind } from '../src/db/listener.ts';
 import { createLoop } from './loop.ts';
@@ -10,7 +11,7 @@ import { planProcess } from './process.plan.ts';
 import { attemptRef, worldOf } from './process-read.ts';
 import type { Action, Limits, World } from './process-world.ts';
 import { resolveProgram } from './program.ts';
-import type { ProgramOptions } from './program.ts';
+import type { Program, ProgramOptions } from './program.ts';
 import type { ProcessState } from './runtime/runtime.ts';
 
 export const processLimits: Limits = {
@@ -21,7 +22,9 @@ export const processLimits: Limits = {
   expiryGraceMs: 400,
   sickGraceMs: 2_000,
   acceptMs: 5_000,
+  askAgainMs: 2_000,
   killAgainMs: 50,
+  killAgainMostMs: 5_000,
   misconfiguredMs: 60_000,
 };
 
@@ -34,13 +37,19 @@ export interface ProcessOptions extends Effects {
 export interface ProcessController {
   readonly loops: readonly Loop[];
   onRing(kind: RingKind, key: string): void;
+  /** The database was away: what was not seen meanwhile is nobody's fault. */
+  onReconnect(): void;
   /** Stops every process of this node without changing what is desired; resolves when all are gone. */
   shutdown(timeoutMs: number): Promise<boolean>;
 }
 
-// Reads, records and stops overlap freely; the runtime bounds the starts.
-const concurrency = 16;
+const noProgram: Program = { state: 'ready', message: '', command: null };
+
+// The pool bounds the statements and the runtime the starts. A pass that waits for its turn to start must not
+// keep another instance from being stopped on time.
+const concurrency = 1_000;
 const sweepMs = 1_000;
+const endAllGraceMs = 3_000;
 
 /** Makes the processes of this node agree with what is desired. It alone starts and stops, and alone writes the phase. */
 export function createProcessController(options: ProcessOptions): ProcessController {
@@ -48,7 +57,8 @@ export function createProcessController(options: ProcessOptions): ProcessControl
   let nodeOpen = true;
 
   function look(row: InstanceRow, process: ProcessState | null): { world: World; action: Action } {
-    const program = resolveProgram(row, options.programs);
+    // What is not to run needs no program, and no package is installed for it.
+    const program = row.running && !row.expired && !row.deleting ? resolveProgram(row, options.programs) : noProgram;
     const world = worldOf(row, { process, program, nodeOpen, jitter: Math.random() });
     return { world, action: planProcess(world, options.limits) };
   }
@@ -102,21 +112,30 @@ export function createProcessController(options: ProcessOptions): ProcessControl
         (error: unknown) => log.debug({ err: error }, 'the users of an api key could not be read'),
       );
     },
+    onReconnect() {
+      runtime.lookAnew();
+    },
     async shutdown(timeoutMs) {
       nodeOpen = false;
       const deadline = performance.now() + timeoutMs;
       for (;;) {
         loop.rescan();
-        const left = await liveProcesses();
-        if (left === 0) return true;
-        if (performance.now() > deadline) return false;
+        if ((await liveProcesses()) === 0) return true;
+        // Ended all the same: that everything ends here was said, and needs no database.
+        if (performance.now() > deadline) return runtime.endAll(endAllGraceMs);
         await new Promise(resolve => setTimeout(resolve, 50));
       }
     },
   };
 
+  /** How many are not closed yet; as good as one while the database is away. */
   async function liveProcesses(): Promise<number> {
-    const rows = await readInstances(pool, node);
-    return rows.filter(row => row.attempt !== null).length;
+    try {
+      const rows = await readInstances(pool, node);
+      return rows.filter(row => row.attempt !== null).length;
+    } catch (error) {
+      if (isOutage(error)) return 1;
+      throw error;
+    }
   }
 }

@@ -1,7 +1,14 @@
 import getPort, { clearLockedPorts } from 'get-port';
 import { appendEvent } from '../src/db/events.ts';
 import type { RingKind } from '../src/db/listener.ts';
-import { placeInstance, readNodePorts, readPlacement, readUnsettled, releasePlacement } from '../src/db/placements.ts';
+import {
+  lockForPlacement,
+  placeInstance,
+  readNodePorts,
+  readPlacement,
+  readUnsettled,
+  releasePlacement,
+} from '../src/db/placements.ts';
 import type { NodePorts, PlacementRow } from '../src/db/placements.ts';
 import { transaction } from '../src/db/pool.ts';
 import type { Pool } from '../src/db/pool.ts';
@@ -29,6 +36,8 @@ const starvedMs = 2_000;
 
 /** Gives every instance that is to run a node and a port, and takes them back when it rests. */
 export function createScheduler({ pool, node, resyncMs, log }: SchedulerOptions): Scheduler {
+  const starved = new Map<string, string>();
+
   const loop = createLoop({
     name: 'scheduler',
     // One at a time: two would choose the same port.
@@ -38,17 +47,22 @@ export function createScheduler({ pool, node, resyncMs, log }: SchedulerOptions)
     scan: () => readUnsettled(pool),
     async reconcile(uid) {
       const row = await readPlacement(pool, uid);
-      if (row === null) return null;
+      if (row === null) {
+        starved.delete(uid);
+        return null;
+      }
       const nodes = await readNodePorts(pool, nodeStaleMs, portCooldownMs);
       const action = planPlacement(row, nodes);
       switch (action.kind) {
         case 'wait':
           return null;
         case 'starve':
-          log.warn({ instance: row.name }, action.reason);
+          // Said once, not at every look; the instance's condition says it too.
+          if (starved.get(uid) !== action.reason) log.warn({ instance: row.name }, action.reason);
+          starved.set(uid, action.reason);
           return starvedMs;
         case 'release':
-          await releasePlacement(pool, uid);
+          await transaction(pool, async db => (await lockForPlacement(db, uid)) && releasePlacement(db, uid));
           log.debug({ instance: row.name, port: row.port }, 'place released');
           return null;
         case 'place':
@@ -70,7 +84,7 @@ export function createScheduler({ pool, node, resyncMs, log }: SchedulerOptions)
     const reason = row.node === null ? 'Scheduled' : 'Rescheduled';
     const message = `${why}: port ${port}`;
     const done = await transaction(pool, async db => {
-      if (!(await placeInstance(db, row.uid, target.name, port))) return false;
+      if (!(await lockForPlacement(db, row.uid)) || !(await placeInstance(db, row, target.name, port))) return false;
       await appendEvent(db, {
         instanceUid: row.uid,
         instanceName: row.name,
@@ -85,6 +99,7 @@ export function createScheduler({ pool, node, resyncMs, log }: SchedulerOptions)
       return true;
     });
     if (!done) return 0;
+    starved.delete(row.uid);
     loop.acted(`placed ${row.name}`);
     log.info({ instance: row.name, event: reason, node: target.name, port }, message);
     return null;

@@ -13,7 +13,7 @@ export async function measureTrees(roots: readonly number[]): Promise<Map<number
   const trees = new Map(roots.map(root => [root, [root, ...descendants(root).map(row => row.pid)]]));
   const pids = [...trees.values()].flat();
   if (pids.length === 0) return new Map();
-  // One pid that is gone fails the whole call; its process is found gone elsewhere.
+  // What is gone is left out; when the whole call fails, this time nothing is known.
   const stats: Record<string, { cpu: number; memory: number } | undefined> = await pidusage(pids).catch(() => ({}));
   const usages = new Map<number, Usage>();
   for (const [root, tree] of trees) {

@@ -113,6 +113,8 @@ create table nodes (
   port_to integer not null,
   boot_id text not null,
   version text not null,
+  -- the process that starts and stops this node's processes; what another one writes is refused
+  holder text,
   registered_at timestamptz not null default now(),
   heartbeat_at timestamptz not null default now(),
   constraint nodes_port_range_is_valid check (1 <= port_from and port_from <= port_to and port_to <= 65535)

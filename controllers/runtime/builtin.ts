@@ -3,6 +3,7 @@ import type { AttemptRef, Exit, Identity, ProcessState, Runtime } from './runtim
 import type { Logger } from '../../src/logger.ts';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import treeKill from 'tree-kill';
 import { crashpoint } from '../crashpoint.ts';
 import { createSpawner } from './spawn.ts';
@@ -27,14 +28,17 @@ export interface BuiltinOptions {
 export function createBuiltinRuntime(options: BuiltinOptions): Runtime {
   // Exit statuses of our own children; an adopted host's is known only by its exit.json.
   const exits = new Map<string, { code: number | null; signal: string | null }>();
-  const known = new Set<string>();
+  // Attempts that this controller has started or taken over, and since when (performance.now()).
+  const known = new Map<string, number>();
+  const failures = new Map<string, string>();
   const watched = new Map<string, { attempt: AttemptRef; identity: Identity }>();
   const runDirectory = (attemptId: string): string => join(options.runRoot, attemptId);
 
   const spawnHost = createSpawner({
     ...options,
     onHostExit: (attemptId, instanceUid, code, exitSignal) => {
-      exits.set(attemptId, { code, signal: exitSignal });
+      // An attempt that is closed already needs no exit status.
+      if (known.has(attemptId)) exits.set(attemptId, { code, signal: exitSignal });
       options.onExit(instanceUid);
     },
   });
@@ -45,9 +49,12 @@ export function createBuiltinRuntime(options: BuiltinOptions): Runtime {
 
   function observe(attempt: AttemptRef, look: () => MarkedProcess[]): ProcessState {
     const identity = attempt.identity ?? readIdentity(runDirectory(attempt.id), attempt.id);
-    if (identity !== null && isAlive(identity)) return { kind: 'alive', identity, known: known.has(attempt.id) };
+    const alive = identity !== null && isAlive(identity);
+    if (alive && attempt.identity !== null) return living(attempt.id, identity);
     const processes = look().filter(row => row.attempt === attempt.id);
-    if (identity === null && processes.length > 0) return { kind: 'pending' };
+    // Anybody who can write into the run directory can name any process there; its own markers say what it is.
+    if (alive && processes.some(row => row.pid === identity.pid)) return living(attempt.id, identity);
+    if (attempt.identity === null && processes.length > 0) return { kind: 'pending' };
     return {
       kind: 'gone',
       leftovers: processes.length,
@@ -56,15 +63,24 @@ export function createBuiltinRuntime(options: BuiltinOptions): Runtime {
     };
   }
 
+  function living(attemptId: string, identity: Identity): ProcessState {
+    const since = known.get(attemptId);
+    return { kind: 'alive', identity, knownForMs: since === undefined ? null : performance.now() - since };
+  }
+
   function readExit(attemptId: string): Exit | null {
     const status = exits.get(attemptId);
-    const words = readJson(join(runDirectory(attemptId), 'exit.json'), hostExit);
-    if (status === undefined && words === null) return null;
+    const failure = failures.get(attemptId);
+    const file = readJson(join(runDirectory(attemptId), 'exit.json'), hostExit);
+    // Last words that the kernel contradicts are somebody else's.
+    const words = file?.attempt === attemptId && (status === undefined || status.code === file.code) ? file : null;
+    if (status === undefined && words === null && failure === undefined) return null;
+    const child = words?.child ?? null;
     return {
-      code: status === undefined ? (words?.code ?? null) : status.code,
-      signal: status?.signal ?? null,
+      code: child === null ? (status?.code ?? words?.code ?? null) : child.code,
+      signal: child === null ? (status?.signal ?? null) : child.signal,
       reason: words?.reason ?? null,
-      message: words?.message ?? '',
+      message: failure ?? words?.message ?? '',
     };
   }
 
@@ -77,16 +93,22 @@ export function createBuiltinRuntime(options: BuiltinOptions): Runtime {
       return new Map(attempts.map(attempt => [attempt.id, observe(attempt, () => (seen ??= ours()))]));
     },
     async start(assignment) {
+      known.set(assignment.attempt, performance.now());
+      failures.delete(assignment.attempt);
       const outcome = await spawnHost(assignment, runDirectory(assignment.attempt));
-      if (outcome.kind === 'started') known.add(assignment.attempt);
+      if (outcome.kind === 'failed') failures.set(assignment.attempt, outcome.message);
       return outcome;
+    },
+    refuse(attemptId, message) {
+      failures.set(attemptId, message);
+      return { kind: 'failed', message };
     },
     terminate(_attempt, identity) {
       signal(identity, 'SIGTERM');
     },
     async kill(attempt) {
       crashpoint('kill:before-signal');
-      const identity = attempt.identity ?? readIdentity(runDirectory(attempt.id), attempt.id);
+      const { identity } = attempt;
       if (identity !== null && isAlive(identity)) {
         // While the host lives its tree is whole: this finds even a child that threw the marker away.
         const tree = descendants(identity.pid);
@@ -101,13 +123,25 @@ export function createBuiltinRuntime(options: BuiltinOptions): Runtime {
     },
     attemptsWithProcesses: () => new Set(ours().map(row => row.attempt)),
     watch(attempt, identity) {
-      known.add(attempt.id);
+      known.set(attempt.id, performance.now());
       watched.set(attempt.id, { attempt, identity });
     },
     unwatch(attemptId) {
       known.delete(attemptId);
       watched.delete(attemptId);
       exits.delete(attemptId);
+      failures.delete(attemptId);
+    },
+    lookAnew() {
+      for (const id of known.keys()) known.set(id, performance.now());
+    },
+    async endAll(graceMs) {
+      for (const row of ours()) signal({ ...row, bootId: bootId() }, 'SIGTERM');
+      const deadline = performance.now() + graceMs;
+      while (ours().length > 0 && performance.now() < deadline) await sleep(50);
+      for (const row of ours()) signal({ ...row, bootId: bootId() }, 'SIGKILL');
+      await sleep(50);
+      return ours().length === 0;
     },
     sweep() {
       for (const { attempt, identity } of watched.values()) {

@@ -4,8 +4,6 @@ import type { Identity } from './runtime.ts';
 /** One process as the kernel has it; zombies are not alive and do not appear. */
 export interface ProcessRow {
   readonly pid: number;
-  readonly parentPid: number;
-  readonly groupId: number;
   readonly startTime: string;
 }
 
@@ -22,14 +20,14 @@ export function readProcess(pid: number): ProcessRow | null {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return null;
+  } catch (error) {
+    return goneOr(error, null);
   }
   // The command name is in parentheses and may hold any byte, so count fields from the last one.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const state = fields[0];
   if (state === undefined || state === 'Z' || state === 'X') return null;
-  return { pid, parentPid: Number(fields[1]), groupId: Number(fields[2]), startTime: fields[19] ?? '' };
+  return { pid, startTime: fields[19] ?? '' };
 }
 
 export function identityOf(pid: number): Identity | null {
@@ -69,7 +67,10 @@ export interface MarkedProcess extends ProcessRow {
   readonly owner: string;
 }
 
-/** Every live process that carries both markers in its environment as it was at exec. */
+/**
+ * Every live process that carries both markers in its environment as it was at exec. Anybody can set them, so
+ * only processes of our own user count, with nothing borrowed (setuid).
+ */
 export function markedProcesses(): MarkedProcess[] {
   const found: MarkedProcess[] = [];
   for (const pid of allPids()) {
@@ -77,19 +78,41 @@ export function markedProcesses(): MarkedProcess[] {
     if (!environment.includes(attemptMarker)) continue;
     const attempt = variable(environment, attemptMarker);
     const owner = variable(environment, ownerMarker);
-    if (attempt === null || owner === null) continue;
+    if (attempt === null || owner === null || !uuid.test(attempt) || !isOurUser(pid)) continue;
     const row = readProcess(pid);
     if (row !== null) found.push({ ...row, attempt, owner });
   }
   return found;
 }
 
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function isOurUser(pid: number): boolean {
+  let status: string;
+  try {
+    status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  } catch (error) {
+    return goneOr(error, false);
+  }
+  const uids = /^Uid:\s+(.*)$/m.exec(status)?.[1]?.split(/\s+/).map(Number) ?? [];
+  return uids.length === 4 && uids.every(uid => uid === process.geteuid?.());
+}
+
+/** A process that is gone is a fact; what could not be read (no descriptor left, say) is none. */
+function goneOr<T>(error: unknown, value: T): T {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT' || code === 'ESRCH') return value;
+  throw error;
+}
+
 function readEnvironment(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1');
-  } catch {
-    // Ended meanwhile, or of another user and so not ours.
-    return '';
+  } catch (error) {
+    // Of another user, and so not ours.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES' || code === 'EPERM') return '';
+    return goneOr(error, '');
   }
 }
 
@@ -118,7 +141,7 @@ function childPids(pid: number): number[] {
     return readdirSync(`/proc/${pid}/task`).flatMap(thread =>
       readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
     );
-  } catch {
-    return [];
+  } catch (error) {
+    return goneOr(error, []);
   }
 }

@@ -26,8 +26,8 @@ export type StartOutcome =
 
 /** What there is of an attempt's processes. */
 export type ProcessState =
-  /** The host lives and has accepted its assignment. */
-  | { readonly kind: 'alive'; readonly identity: Identity; readonly known: boolean }
+  /** The host lives and has accepted its assignment. `knownForMs`: since this controller has it; null = not yet. */
+  | { readonly kind: 'alive'; readonly identity: Identity; readonly knownForMs: number | null }
   /** A host is there that has no assignment (yet): it accepts soon, or ends by itself. */
   | { readonly kind: 'pending' }
   /** The host is gone; `leftovers` of its descendants are not. */
@@ -45,6 +45,8 @@ export interface Runtime {
   readonly name: 'builtin' | 'systemd' | 'pm2';
   /** Binds the port, spawns a host and hands over the assignment; resolves when the host accepted it. */
   start(assignment: Assignment): Promise<StartOutcome>;
+  /** Remembers why an attempt cannot be started; observe tells it. */
+  refuse(attemptId: string, message: string): StartOutcome;
   observe(attempt: AttemptRef): ProcessState;
   /** The same for many, from one look at the process table. */
   observeAll(attempts: readonly AttemptRef[]): Map<string, ProcessState>;
@@ -61,4 +63,8 @@ export interface Runtime {
   /** From now on the host is watched by sweep(). */
   watch(attempt: AttemptRef, identity: Identity): void;
   unwatch(attemptId: string): void;
+  /** Nothing could be seen for a while (the database was away): nobody is known for longer than from now. */
+  lookAnew(): void;
+  /** Ends every process of this installation and node without a word to the database. */
+  endAll(graceMs: number): Promise<boolean>;
 }

@@ -71,7 +71,14 @@ function spawnHost(assignment: Assignment, directory: string, options: SpawnerOp
   try {
     const host = spawn(
       process.execPath,
-      [...options.hostProgram, '--instance', assignment.instance.name, '--attempt', assignment.attempt],
+      [
+        '--disable-sigusr1',
+        ...options.hostProgram,
+        '--instance',
+        assignment.instance.name,
+        '--attempt',
+        assignment.attempt,
+      ],
       { cwd: directory, detached: true, stdio: ['ignore', out, err, 'ipc'], env: hostEnvironment(assignment, options) },
     );
     host.once('exit', (code, signal) => options.onHostExit(assignment.attempt, assignment.instance.uid, code, signal));

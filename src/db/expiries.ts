@@ -16,12 +16,13 @@ export async function recordExpiries(db: Queryable, limit: number): Promise<Expi
        select i.uid, i.name, i.expires_at, i.generation from instances i
        where i.expires_at <= now() and not exists (
          select from expiries e where e.instance_uid = i.uid and e.expires_at = i.expires_at)
-       order by i.expires_at limit $1 for share of i skip locked
+       order by i.expires_at limit $1 for no key update of i skip locked
      ), recorded as (
        insert into expiries as e (instance_uid, expires_at, generation)
        select uid, expires_at, generation from due
        on conflict (instance_uid) do update set
          expires_at = excluded.expires_at, generation = excluded.generation, expired_at = now()
+         where e.expires_at <> excluded.expires_at
      )
      select uid, name, expires_at from due`,
     [limit],

@@ -78,18 +78,42 @@ export async function readNodePorts(db: Queryable, staleMs: number, cooldownMs: 
   return rows;
 }
 
-/** Puts an instance on a port; false when somebody else got the port first. */
-export async function placeInstance(db: Queryable, uid: string, node: string, port: number): Promise<boolean> {
+/** Takes the instance's lock as everybody does before its facts; false when it is gone. */
+export async function lockForPlacement(db: Queryable, uid: string): Promise<boolean> {
+  const { rowCount } = await db.query('select from instances where uid = $1 for share', [uid]);
+  return rowCount === 1;
+}
+
+/** Puts an instance on a port if its place is still what was decided on; false when somebody was faster. */
+export async function placeInstance(
+  db: Queryable,
+  row: Pick<PlacementRow, 'uid' | 'node' | 'port'>,
+  node: string,
+  port: number,
+): Promise<boolean> {
   const { rowCount } = await db.query(
-    `insert into placements (instance_uid, node, port) select $1, $2, $3
-     where not exists (select from placements where node = $2 and port = $3)
-     on conflict (instance_uid) do update set node = excluded.node, port = excluded.port, placed_at = now()`,
-    [uid, node, port],
+    row.node === null
+      ? `insert into placements (instance_uid, node, port) select $1, $2, $3
+         where not exists (select from placements where node = $2 and port = $3)
+           and $4::text is null and $5::integer is null
+         on conflict (instance_uid) do nothing`
+      : `update placements set node = $2, port = $3, placed_at = now()
+         where instance_uid = $1 and node = $4 and port = $5
+           and not exists (select from placements where node = $2 and port = $3)`,
+    [row.uid, node, port, row.node, row.port],
   );
   return rowCount === 1;
 }
 
+/** Takes the place back from an instance that still is at rest. */
 export async function releasePlacement(db: Queryable, uid: string): Promise<boolean> {
-  const { rowCount } = await db.query('delete from placements where instance_uid = $1', [uid]);
+  const { rowCount } = await db.query(
+    `delete from placements p using instances i, statuses s
+     where p.instance_uid = $1 and i.uid = p.instance_uid and s.instance_uid = p.instance_uid
+       and s.phase in ('Stopped', 'Expired')
+       and not (i.running and i.deletion_requested_at is null and (i.expires_at is null or i.expires_at > now()))
+       and not exists (select from attempts a where a.instance_uid = i.uid and a.ended_at is null)`,
+    [uid],
+  );
   return rowCount === 1;
 }

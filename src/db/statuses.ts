@@ -56,12 +56,21 @@ export async function writeStatus(db: Queryable, from: Phase, status: StatusWrit
   return rowCount === 1;
 }
 
-/** Holds the desired state still for the transaction; false when it is no longer of that generation. */
-export async function lockGeneration(db: Queryable, instanceUid: string, generation: number): Promise<boolean> {
-  const { rowCount } = await db.query('select from instances where uid = $1 and generation = $2 for share', [
-    instanceUid,
-    generation,
-  ]);
+/**
+ * Holds the desired state still for the transaction; false when it is no longer of that generation, or the
+ * node is no longer the writer's.
+ */
+export async function lockGeneration(
+  db: Queryable,
+  instanceUid: string,
+  generation: number,
+  writer: { node: string; holder: string },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `select from instances where uid = $1 and generation = $2
+       and exists (select from nodes where name = $3 and holder = $4) for share`,
+    [instanceUid, generation, writer.node, writer.holder],
+  );
   return rowCount === 1;
 }
 

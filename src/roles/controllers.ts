@@ -18,7 +18,8 @@ import { createBuiltinRuntime } from '../../controllers/runtime/builtin.ts';
 import { bootId } from '../../controllers/runtime/process-table.ts';
 import { createScheduler } from '../../controllers/scheduler.ts';
 import type { Config } from '../config.ts';
-import { beatNode, readInstallation } from '../db/heartbeats.ts';
+import { readInstallation } from '../db/heartbeats.ts';
+import type { NodeBeat } from '../db/heartbeats.ts';
 import { openListener } from '../db/listener.ts';
 import type { RingKind } from '../db/listener.ts';
 import { createPool } from '../db/pool.ts';
@@ -67,14 +68,15 @@ export async function startControllers(options: ControllersOptions): Promise<Run
   });
   const installation = await readInstallation(pool);
   const owner = `${installation}/${config.node}`;
-  const lock = runs.has('process') ? await lockNode(owner) : null;
+  const beat = nodeBeat(config);
+  const home = join(config.dataDir, 'instances', installation);
+  const lock = runs.has('process') ? await lockNode(pool, beat, home, log) : null;
   const vault = await openVault({ pool, masterKeyFile: config.masterKeyFile });
   const hosts = createHostClient();
   const controllers: Controller[] = [];
   let processes: ProcessController | null = null;
 
   // Under the installation's id: with another database this directory's files mean nothing.
-  const home = join(config.dataDir, 'instances', installation);
   const runRoot = join(home, 'run');
   const workRoot = join(home, 'work');
   const packages = createPackageCache({
@@ -102,6 +104,7 @@ export async function startControllers(options: ControllersOptions): Promise<Run
     processes = createProcessController({
       pool,
       node: config.node,
+      holder: lock!.holder,
       runtime,
       programs,
       limits: { ...processLimits, ...options.limits },
@@ -142,17 +145,23 @@ export async function startControllers(options: ControllersOptions): Promise<Run
   }
 
   const loops = controllers.flatMap(controller => controller.loops);
-  const beat = processes === null ? null : nodeBeat(config);
-  const heartbeat = createHeartbeat({ pool, node: config.node, beat, controllers: loops, log });
+  const heartbeat = createHeartbeat({
+    pool,
+    node: config.node,
+    beat: lock === null ? null : { ...beat, holder: lock.holder },
+    controllers: loops,
+    log,
+  });
   const all = [heartbeat, ...loops];
-  // The scheduler looks for living nodes: this one lives.
-  if (beat !== null) await beatNode(pool, beat);
   for (const loop of all) loop.start();
   const listener = openListener({
     connectionString: options.connectionString,
     applicationName: 'minimcp controllers',
     onRing: (kind, key) => controllers.forEach(controller => controller.onRing?.(kind, key)),
-    onConnect: () => all.forEach(loop => loop.rescan()),
+    onConnect: () => {
+      processes?.onReconnect();
+      for (const loop of all) loop.rescan();
+    },
     log: message => log.warn(`controllers: ${message}`),
   });
 
@@ -175,7 +184,7 @@ function named(log: Logger, controller: ControllerName): Logger {
   return log.child({ controller });
 }
 
-function nodeBeat(config: Config): Parameters<typeof createHeartbeat>[0]['beat'] {
+function nodeBeat(config: Config): NodeBeat {
   return {
     name: config.node,
     runtime: config.runtime,

@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { crashpoints } from '../../controllers/crashpoint.ts';
 import type { Crashpoint } from '../../controllers/crashpoint.ts';
+import { markedProcesses } from '../../controllers/runtime/process-table.ts';
 import { createInstallation } from '../support/installation.ts';
 import type { ControllersSettings, Installation } from '../support/installation.ts';
 import { echoSpec } from '../support/specs.ts';
@@ -119,9 +120,16 @@ describe('kill -9 of the controllers', () => {
 
     const calm = await it.startControllers(settings);
     for (const name of names) {
-      if (scenario.end === 'gone')
+      if (scenario.end === 'gone') {
         await until('it is gone', async () => (await it.api('GET', `/mcps/${name}`)).status === 404);
-      else await it.phase(name, scenario.end);
+      } else {
+        // The phase may still be that of before the last death; the pid says whether it is of now.
+        await until(`${name} ${scenario.end}`, async () => {
+          const { status } = await it.get(name);
+          const live = (await it.observer.look()).live[name] ?? [];
+          return status.phase === scenario.end && (scenario.end === 'Stopped' || live.includes(status.pid ?? -1));
+        });
+      }
     }
     const seen = await it.observer.look();
     for (const name of names) {
@@ -131,12 +139,23 @@ describe('kill -9 of the controllers', () => {
       // Adopted, not started anew: only what was killed on purpose, or died without an assignment, has a successor.
       if (scenario === scenarios['adopt'] || scenario === scenarios['renew']) expect(seen.total[name]).toBe(1);
       await expectGaplessHistory(name);
+      await expectNoOrphan(name);
     }
     for (const name of names) await it.api('DELETE', `/mcps/${name}`);
     await until('everything is gone', async () => Object.keys((await it.observer.look()).live).length === 0);
     await endQuietly(calm);
   });
 });
+
+/** Of every attempt but the open one no process is left, children included. */
+async function expectNoOrphan(name: string): Promise<void> {
+  const { rows } = await it.database.pool.query<{ id: string; open: boolean }>(
+    'select id, ended_at is null as open from attempts where instance_name = $1',
+    [name],
+  );
+  const closed = new Set(rows.filter(row => !row.open).map(row => row.id));
+  expect(markedProcesses().filter(process => closed.has(process.attempt))).toEqual([]);
+}
 
 /** The events' phases form one chain that ends in the phase of now. */
 async function expectGaplessHistory(name: string): Promise<void> {

@@ -236,7 +236,21 @@ test('a server that never answers is ended after its time and backs off, saying 
   await remove('silent');
 });
 
-test('restart policies: never and on-failure', async () => {
+test('restart policies: on-failure goes by the code of the server itself', async () => {
+  await declare('well', { ...stdioSpec('crashes-after.mjs', '700', '0'), restart: 'on-failure' });
+  const done = await it.phase('well', 'Stopped');
+  expect(done.status).toMatchObject({ restartCount: 0, lastExit: { code: 0 } });
+  await remove('well');
+  await declare('ill', { ...stdioSpec('crashes-after.mjs', '700'), restart: 'on-failure' });
+  const again = await until('a restart', async () => {
+    const { status } = await it.get('ill');
+    return status.restartCount > 0 && status;
+  });
+  expect(again.lastExit).toMatchObject({ code: 4 });
+  await remove('ill');
+});
+
+test('restart policies: never', async () => {
   await declare('once', { ...stdioSpec('crashes-after.mjs', '700'), restart: 'never' });
   await it.phase('once', 'Ready');
   const stopped = await it.phase('once', 'Stopped');

@@ -18,11 +18,11 @@ function settle(model: Model, maxSteps = 60): Action {
       die(model, null);
       continue;
     }
-    if (action.kind === 'wait' && process?.kind === 'alive' && attempt?.stoppingAt !== null) {
+    if (action.kind === 'terminate' && process?.kind === 'alive' && attempt?.stoppingAt !== null) {
       die(model, { code: 0, signal: null, reason: null, message: '' });
       continue;
     }
-    if (action.kind === 'wait' && process?.kind === 'alive' && !health?.ready) {
+    if (action.kind === 'wait' && process?.kind === 'alive' && !health?.ready && !model.mute) {
       patch(model, { health: { ready: true, message: '', changedAt: model.world.now } });
       continue;
     }
@@ -49,7 +49,7 @@ function goal(world: World): string[] {
   if (world.instance.expired) return ['Expired'];
   if (!world.instance.running) return ['Stopped'];
   if (!world.nodeOpen) return ['Stopped', 'Pending', 'Backoff', 'Expired'];
-  if (world.status.heldGeneration === world.instance.generation) return ['Stopped'];
+  if (world.status.heldGeneration === world.instance.processGeneration) return ['Stopped'];
   // What runs goes on running when its program is taken away beneath it.
   const runs = world.process?.kind === 'alive' && world.program.state !== 'ready' ? ['Ready'] : [];
   if (isBlocked(world)) return ['Pending', 'Backoff', 'Stopped', 'Expired', ...runs];
@@ -120,6 +120,91 @@ describe('a converged world plans nothing', () => {
       }),
       { numRuns: 5000 },
     );
+  });
+});
+
+describe('a host that does not answer', () => {
+  test.each(['its lease changes', 'its token changes', 'nothing changes'])('is replaced although %s', what => {
+    const model = modelOf(pendingWorld());
+    settle(model);
+    model.mute = true;
+    const { instance } = model.world;
+    if (what === 'its lease changes')
+      patch(model, { instance: { ...instance, expiresAt: model.world.now + 9_000_000 } });
+    if (what === 'its token changes') patch(model, { instance: { ...instance, tokenVersion: 2 } });
+    patch(model, { health: { ready: false, message: 'no answer', changedAt: model.world.now } });
+    settle(model);
+    expect(model.started).toBe(2);
+    expect(model.world.status.phase).toBe('Ready');
+  });
+
+  test('is not ended for what nobody looked at', () => {
+    fc.assert(
+      fc.property(anyWorld, fc.nat(200_000), (world, awayMs) => {
+        // Controllers come back after a while: they know the host since a moment ago and have no probe of it.
+        const process = { kind: 'alive', identity: { pid: 1, startTime: '1', bootId: 'b' }, knownForMs: 10 } as const;
+        const late = { ...world, now: world.now + awayMs, process: world.attempt === null ? null : process };
+        const action = planProcess(late, limits);
+        if (action.kind === 'stop') expect(['start-timeout', 'unhealthy']).not.toContain(action.stopReason);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+describe('restart policies', () => {
+  function endOf(restart: 'always' | 'on-failure' | 'never', code: number): Model {
+    const model = modelOf({ ...pendingWorld(), instance: { ...pendingWorld().instance, restart } });
+    settle(model);
+    die(model, { code, signal: null, reason: null, message: '' });
+    settle(model);
+    return model;
+  }
+
+  test.each([
+    ['always', 0, 'Ready'],
+    ['always', 1, 'Ready'],
+    ['on-failure', 0, 'Stopped'],
+    ['on-failure', 1, 'Ready'],
+    ['never', 0, 'Stopped'],
+    ['never', 1, 'Stopped'],
+  ] as const)('%s after code %i: %s', (restart, code, phase) => {
+    expect(endOf(restart, code).world.status.phase).toBe(phase);
+  });
+
+  test('never holds through an extension, and ends with a restart or with a stop and start by hand', () => {
+    const model = endOf('never', 0);
+    const { instance } = model.world;
+    patch(model, { instance: { ...instance, generation: 2, expiresAt: model.world.now + 9_000_000 } });
+    settle(model);
+    expect(model.started).toBe(1);
+    patch(model, { instance: { ...model.world.instance, generation: 3, running: false } });
+    settle(model);
+    patch(model, { instance: { ...model.world.instance, generation: 4, running: true } });
+    settle(model);
+    expect(model.started).toBe(2);
+  });
+
+  test('a stop and start in one breath is no failure', () => {
+    const model = modelOf(pendingWorld());
+    settle(model);
+    patch(model, { instance: { ...model.world.instance, generation: 2, running: false } });
+    applyToModel(model, planProcess(model.world, limits));
+    patch(model, { instance: { ...model.world.instance, generation: 3, running: true } });
+    settle(model);
+    expect(model.world.status).toMatchObject({ phase: 'Ready', restartCount: 0, backoffStep: 0 });
+  });
+
+  test('a host that ended with its lease before the expiry was recorded waits for that', () => {
+    const world = pendingWorld();
+    const model = modelOf({ ...world, instance: { ...world.instance, expiresAt: world.now + 1000 } });
+    settle(model);
+    advance(model, 2_000);
+    die(model, { code: 0, signal: null, reason: 'lease', message: '' });
+    expect(planProcess(model.world, limits)).toMatchObject({ kind: 'wait' });
+    patch(model, { instance: { ...model.world.instance, expired: true } });
+    settle(model);
+    expect(model.events.at(-1)).toMatchObject({ reason: 'Expired', from: 'Ready', to: 'Expired' });
   });
 });
 

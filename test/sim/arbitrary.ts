@@ -20,7 +20,7 @@ const processState: fc.Arbitrary<ProcessState> = fc.oneof(
   fc.record({
     kind: fc.constant('alive' as const),
     identity: fc.constant({ pid: 4711, startTime: '1', bootId: 'b' }),
-    known: fc.boolean(),
+    knownForMs: maybe(fc.nat(100_000)),
   }),
   fc.constant({ kind: 'pending' as const }),
   fc.record({ kind: fc.constant('gone' as const), leftovers: fc.nat(2), exit, rebooted: fc.boolean() }),

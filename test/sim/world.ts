@@ -10,6 +10,8 @@ export interface Model {
   /** Hosts that were ever started. */
   started: number;
   deleted: boolean;
+  /** The host of now does not answer. */
+  mute: boolean;
   events: { reason: string; from: Phase; to: Phase }[];
 }
 
@@ -51,7 +53,7 @@ export function pendingWorld(): World {
 }
 
 export function modelOf(world: World): Model {
-  return { world, hosts: world.process?.kind === 'alive' ? 1 : 0, started: 0, deleted: false, events: [] };
+  return { world, hosts: world.process?.kind === 'alive' ? 1 : 0, started: 0, deleted: false, mute: false, events: [] };
 }
 
 /** What the effects of an action make of the world. */
@@ -74,17 +76,25 @@ export function applyToModel(model: Model, action: Action): void {
     case 'adopt': {
       const { process, attempt } = model.world;
       if (process?.kind !== 'alive' || attempt === null) throw new Error('there is nothing to adopt');
-      patch(model, { process: { ...process, known: true }, attempt: { ...attempt, spawned: true } });
+      patch(model, { process: { ...process, knownForMs: 0 }, attempt: { ...attempt, spawned: true } });
       return;
     }
     case 'renew': {
       const { instance } = model.world;
+      // A host that does not answer cannot be told; time passes until the next try.
+      if (model.mute) {
+        advance(model, 2_000);
+        return;
+      }
       patchAttempt(model, { leaseExpiresAt: instance.expiresAt, tokenVersion: instance.tokenVersion });
       return;
     }
     case 'stop':
       change(model, action.change);
       patchAttempt(model, { stoppingAt: model.world.now, stopReason: action.stopReason });
+      return;
+    case 'terminate':
+      advance(model, action.againMs);
       return;
     case 'kill':
       patchAttempt(model, { killed: true });
@@ -104,13 +114,18 @@ export function applyToModel(model: Model, action: Action): void {
 }
 
 export function advance(model: Model, ms: number): void {
-  patch(model, { now: model.world.now + Math.max(0, ms) });
+  const { now, process } = model.world;
+  const passed = Math.max(0, ms);
+  patch(model, { now: now + passed });
+  if (process?.kind === 'alive' && process.knownForMs !== null) {
+    patch(model, { process: { ...process, knownForMs: process.knownForMs + passed } });
+  }
 }
 
 /** The host ends, with nothing left of it. */
 export function die(
   model: Model,
-  exit: { code: number | null; signal: string | null; reason: null; message: string } | null,
+  exit: { code: number | null; signal: string | null; reason: 'lease' | null; message: string } | null,
 ): void {
   if (model.world.attempt === null) return;
   model.hosts = 0;
@@ -128,10 +143,11 @@ function patchAttempt(model: Model, part: Partial<Attempt>): void {
 
 function start(model: Model): void {
   model.hosts += 1;
+  model.mute = false;
   model.started += 1;
   patchAttempt(model, { spawned: true });
   patch(model, {
-    process: { kind: 'alive', identity: { pid: 1, startTime: '1', bootId: 'b' }, known: true },
+    process: { kind: 'alive', identity: { pid: 1, startTime: '1', bootId: 'b' }, knownForMs: 0 },
     health: null,
   });
 }
