@@ -19,7 +19,12 @@ export const assignment = z.object({
   tokenHash: z.string().length(64).describe('SHA-256 (hex) of the instance token that clients present'),
   controlTokenHash: z.string().length(64).describe('SHA-256 (hex) of the token the controllers present'),
   expiresAt: z.iso.datetime().nullable(),
-  remainingMs: z.number().nullable().describe("expiresAt less the database's now() when this was sent; null = never"),
+  remainingMs: z.number().nullable().describe("expiresAt less the database's now() when this was read; null = never"),
+  monotonicMs: z
+    .number()
+    .describe(
+      "The machine's monotonic clock (process.hrtime, ms) at the moment remainingMs was true; null lease ignores it",
+    ),
   host: z.string().describe('The address the socket is bound to'),
   port: z.int(),
   runDirectory: z.string().describe('Absolute; the host writes identity.json and exit.json here'),
@@ -46,6 +51,11 @@ export const hostExit = z.object({
   code: z.int(),
   reason: z.enum(hostExitReasons),
   message: z.string(),
+  child: z
+    .object({ code: z.int().nullable(), signal: z.string().nullable() })
+    .nullable()
+    .default(null)
+    .describe("How the host's own child ended; only with child-exited"),
 });
 export type HostExit = z.infer<typeof hostExit>;
 
@@ -78,5 +88,6 @@ export const hostLease = z.strictObject({
   tokenHash: z.string().length(64),
   expiresAt: z.iso.datetime().nullable(),
   remainingMs: z.number().nullable(),
+  monotonicMs: z.number().optional().describe('As in the assignment; without it remainingMs counts from the receipt'),
 });
 export type HostLease = z.infer<typeof hostLease>;

@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { MiniMcpError } from './errors.ts';
+import { readNodeName } from './node-name.ts';
 
 export interface PortRange {
   readonly from: number;
@@ -103,7 +104,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     gatewayPort: e.MINIMCP_GATEWAY_PORT,
     instanceHost: e.MINIMCP_INSTANCE_HOST,
     portRange: e.MINIMCP_PORT_RANGE,
-    node: e.MINIMCP_NODE ?? hostname(),
+    node: e.MINIMCP_NODE ?? readNodeName(dataDir) ?? hostname(),
     masterKeyFile: e.MINIMCP_MASTER_KEY_FILE ? resolve(e.MINIMCP_MASTER_KEY_FILE) : join(dataDir, 'master.key'),
     upstreamUrls: Object.fromEntries(
       Object.entries(upstream).filter((entry): entry is [string, string] => entry[1] !== undefined),

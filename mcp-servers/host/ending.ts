@@ -10,6 +10,8 @@ import { writeExit } from './run-directory.ts';
 export interface End {
   readonly reason: HostExit['reason'];
   readonly message: string;
+  /** With child-exited: how the child itself ended. */
+  readonly child?: HostExit['child'];
   /** How long requests that are being answered may still take. */
   readonly inFlightMs: number;
   /** How long the program may take to end kindly. */
@@ -42,12 +44,13 @@ export function createEnding({ assignment, http, exchanges, log, conceal, progra
   let lastTimer: NodeJS.Timeout | undefined;
   let lastMs = Infinity;
 
-  const leave = ({ reason, message }: Pick<End, 'reason' | 'message'>): never => {
+  const leave = ({ reason, message, child = null }: Pick<End, 'reason' | 'message' | 'child'>): never => {
     const exit: HostExit = {
       attempt: assignment.attempt,
       code: hostExitCodes[reason],
       reason,
       message: conceal(message),
+      child,
     };
     log.info({ reason, code: exit.code }, `host ends: ${exit.message}`);
     writeExit(assignment.runDirectory, exit);

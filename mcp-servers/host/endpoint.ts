@@ -3,27 +3,28 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { hostLease } from '../../specs/assignment.ts';
 import type { HostHealth, HostLease } from '../../specs/assignment.ts';
 import { allowedHosts, bearerToken, isOwnMachine, originAllowed, tokenMatches } from './access.ts';
-import { readBody, writeJson } from './web.ts';
+import type { Peers } from './peers.ts';
+import { readBody, writeFinalJson, writeJson } from './web.ts';
 
 const largestControlBody = 64 * 1024;
+const notAllowed = { error: 'Method not allowed.' };
 
 /** A server whose limits keep slow or silent peers from holding it, and leave answers as long as they take. */
 export function createHttpServer(): Server {
-  const server = createServer({
+  return createServer({
     headersTimeout: 10_000,
     requestTimeout: 30_000,
     connectionsCheckingInterval: 10_000,
     // Longer than the controllers' pause between two probes, which share a connection.
     keepAliveTimeout: 75_000,
   });
-  server.maxConnections = 1024;
-  return server;
 }
 
 export interface EndpointPolicy {
   readonly host: string;
   readonly port: number;
   readonly controlTokenHash: string;
+  readonly peers: Peers;
   readonly lease: { readonly terms: HostLease; readonly over: boolean };
   /** False from the moment it drains. */
   accepting(): boolean;
@@ -50,33 +51,38 @@ export function createEndpoint(policy: EndpointPolicy): Handle {
   ]);
   return (request, response) => {
     if (!hosts.has(request.headers.host?.toLowerCase() ?? '')) {
-      return refuse(policy, response, 403, 'This Host is not served here.');
+      return refuse(policy, request, response, 403, 'This Host is not served here.');
     }
     if (!originAllowed(request.headers.origin)) {
-      return refuse(policy, response, 403, 'This Origin is not served here.');
+      return refuse(policy, request, response, 403, 'This Origin is not served here.');
     }
     const route = routes.get(request.url?.split('?', 1)[0] ?? '');
-    if (route === undefined) return refuse(policy, response, 404, 'Not found. MCP is at /mcp.');
+    if (route === undefined) return refuse(policy, request, response, 404, 'Not found. MCP is at /mcp.');
     return route(request, response);
   };
 }
 
 function serveMcp(policy: EndpointPolicy, request: IncomingMessage, response: ServerResponse) {
   const { lease } = policy;
-  if (!tokenMatches(bearerToken(request.headers.authorization), lease.terms.tokenHash)) {
+  if (!shows(policy, request, lease.terms.tokenHash)) {
     const hint =
       'Send this instance\'s token as "Authorization: Bearer <token>"; GET /api/v1/mcps/<name>/access of MiniMCP shows it.';
-    return refuse(policy, response, 401, hint);
+    return refuse(policy, request, response, 401, hint);
   }
-  if (lease.over) return refuse(policy, response, 401, 'The lease of this instance is over.');
-  if (!policy.accepting()) return refuse(policy, response, 503, 'This instance is being stopped.');
+  if (lease.over) return refuse(policy, request, response, 401, 'The lease of this instance is over.');
+  if (!policy.accepting()) return refuse(policy, request, response, 503, 'This instance is being stopped.');
   return policy.serveMcp(request, response, lease.terms.tokenHash);
 }
 
 async function serveHealth(policy: EndpointPolicy, request: IncomingMessage, response: ServerResponse) {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return writeNotAllowed(response, 'GET');
-  const proven = tokenMatches(bearerToken(request.headers.authorization), policy.controlTokenHash);
-  writeJson(response, 200, proven ? await policy.health() : { ok: true });
+  const proven = shows(policy, request, policy.controlTokenHash);
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    answer(policy, request, response, 405, notAllowed, { allow: 'GET' });
+  } else if (proven) {
+    writeJson(response, 200, await policy.health());
+  } else {
+    answer(policy, request, response, 200, { ok: true });
+  }
 }
 
 async function serveLease(policy: EndpointPolicy, request: IncomingMessage, response: ServerResponse) {
@@ -102,33 +108,49 @@ function serveDrain(policy: EndpointPolicy, request: IncomingMessage, response: 
 
 function mayControl(policy: EndpointPolicy, request: IncomingMessage, response: ServerResponse, method: string) {
   if (!isOwnMachine(request.socket)) {
-    refuse(policy, response, 403, 'Control is for this machine alone.');
-  } else if (!tokenMatches(bearerToken(request.headers.authorization), policy.controlTokenHash)) {
-    refuse(policy, response, 401, 'Control needs the control token.');
+    refuse(policy, request, response, 403, 'Control is for this machine alone.');
+  } else if (!shows(policy, request, policy.controlTokenHash)) {
+    refuse(policy, request, response, 401, 'Control needs the control token.');
   } else if (request.method !== method) {
-    writeNotAllowed(response, method);
+    writeJson(response, 405, notAllowed, { allow: method });
   } else {
     return true;
   }
   return false;
 }
 
-/** Node itself reads and drops a body that was not asked for, so that the connection stays good. */
-function refuse(policy: EndpointPolicy, response: ServerResponse, status: number, error: string): void {
-  if (status !== 404) policy.denied(status);
-  writeJson(
-    response,
-    status,
-    { error },
-    {
-      ...(status === 401 && { 'www-authenticate': 'Bearer' }),
-      ...(status === 503 && { connection: 'close' }),
-    },
-  );
+/** Whether the request has this token. A connection that has shown one may stay. */
+function shows(policy: EndpointPolicy, request: IncomingMessage, sha256Hex: string): boolean {
+  if (!tokenMatches(bearerToken(request.headers.authorization), sha256Hex)) return false;
+  policy.peers.prove(request.socket);
+  return true;
 }
 
-function writeNotAllowed(response: ServerResponse, allow: string): void {
-  writeJson(response, 405, { error: 'Method not allowed.' }, { allow });
+function refuse(
+  policy: EndpointPolicy,
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  error: string,
+): void {
+  if (status !== 404) policy.denied(status);
+  const challenge = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
+  if (status === 503) writeFinalJson(request, response, status, { error });
+  else answer(policy, request, response, status, { error }, challenge);
+}
+
+/** For an answer that needs no token. Who never showed one has to connect again for another. */
+function answer(
+  policy: EndpointPolicy,
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: Record<string, string> = {},
+): void {
+  // Node itself reads and drops a body that was not asked for, so that the connection stays good.
+  if (policy.peers.isProven(request.socket)) writeJson(response, status, body, headers);
+  else writeFinalJson(request, response, status, body, headers);
 }
 
 function issueText(issue: { path: PropertyKey[]; message: string }): string {

@@ -31,7 +31,7 @@ export interface Exchanges {
   /** A message on its way to the client: an answer settles its call. */
   observe(exchange: Exchange, message: JSONRPCMessage): void;
   close(exchange: Exchange, status: number): void;
-  /** A request that the guards refused. */
+  /** A request that the guards refused. Anybody can cause these: logged once, then counted. */
   deny(status: number): void;
   /** Ends the streams that stay open by design, all or those of other tokens than this one. */
   endStreams(keepTokenHash?: string): void;
@@ -42,6 +42,8 @@ export interface Exchanges {
 
 /** A client chooses these, so a log line bounds them. */
 const longestName = 128;
+/** The time between two lines about refused requests of the same status. */
+const denialsMs = 10_000;
 /** The SDK refuses a longer batch. */
 const longestBatch = 100;
 
@@ -103,7 +105,7 @@ export function createExchanges(log: Log): Exchanges {
       }
       if (inFlight().length === 0) for (const resolve of waiting.splice(0)) resolve();
     },
-    deny: status => log.info({ method: null, tool: null, outcome: 'denied', ms: 0, status }, 'mcp call'),
+    deny: createDenials(log),
     endStreams(keepTokenHash) {
       for (const exchange of active) {
         if (exchange.listening && exchange.tokenHash !== keepTokenHash) exchange.abort.abort();
@@ -113,6 +115,25 @@ export function createExchanges(log: Log): Exchanges {
       for (const exchange of active) exchange.abort.abort();
     },
     idle: () => (inFlight().length === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve))),
+  };
+}
+
+function createDenials(log: Log): (status: number) => void {
+  /** Those not yet logged, by status, while its pause lasts. */
+  const unlogged = new Map<number, number>();
+  const write = (status: number, count: number) => {
+    log.info({ method: null, tool: null, outcome: 'denied', ms: 0, status, count }, 'mcp call');
+    unlogged.set(status, 0);
+    setTimeout(() => {
+      const missed = unlogged.get(status)!;
+      if (missed > 0) write(status, missed);
+      else unlogged.delete(status);
+    }, denialsMs).unref();
+  };
+  return status => {
+    const missed = unlogged.get(status);
+    if (missed === undefined) write(status, 1);
+    else unlogged.set(status, missed + 1);
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { assignment } from '../../specs/assignment.ts';
 import { createExchanges } from './exchange.ts';
-import { createLog } from './log.ts';
+import { createConceal, createLog } from './log.ts';
 import { createMcp } from './mcp.ts';
 import { servers } from './servers.ts';
 
@@ -44,6 +44,7 @@ export async function exercise(): Promise<void> {
     controlTokenHash: '0'.repeat(64),
     expiresAt: null,
     remainingMs: null,
+    monotonicMs: 0,
     host: '127.0.0.1',
     port: 1,
     runDirectory: '/',
@@ -51,7 +52,7 @@ export async function exercise(): Promise<void> {
   });
   const started = Promise.withResolvers<ReturnType<typeof startGithub>>();
   const mcp = createMcp(started.promise, createExchanges(log), log);
-  started.resolve(startGithub({ assignment: rehearsed, log, conceal: text => text, notify: mcp.notify }));
+  started.resolve(startGithub({ assignment: rehearsed, log, conceal: createConceal([]), notify: mcp.notify }));
   for (const opening of openings) {
     const problem = await mcp.ask(opening, 'params' in opening && opening.params === envelope ? protocolVersion : null);
     if (problem !== null) throw new Error(`exercise of ${opening.method}: ${problem}`);

@@ -9,6 +9,7 @@ import { receiveHandover, Unassigned } from './handover.ts';
 import { startLease } from './lease.ts';
 import { createConceal, createLog, describeError, writeWhole } from './log.ts';
 import { createMcp } from './mcp.ts';
+import { watchPeers } from './peers.ts';
 import { Misconfigured, Unavailable } from './program.ts';
 import type { Program, ProgramContext } from './program.ts';
 import { readIdentity, writeIdentity } from './run-directory.ts';
@@ -62,8 +63,8 @@ function serve(http: ReturnType<typeof createHttpServer>, handover: Awaited<Retu
   const ending = createEnding({ assignment, http, exchanges, log, conceal, program: () => program });
   process.on('uncaughtException', error => ending.crash(error));
 
-  const { tokenHash, expiresAt, remainingMs } = assignment;
-  const lease = startLease({ tokenHash, expiresAt, remainingMs }, () =>
+  const { tokenHash, expiresAt, remainingMs, monotonicMs } = assignment;
+  const lease = startLease({ tokenHash, expiresAt, remainingMs, monotonicMs }, () =>
     ending.begin({ reason: 'lease', message: 'The lease is over.', ...patience.lease }),
   );
   const health = async (): Promise<HostHealth> => {
@@ -86,6 +87,7 @@ function serve(http: ReturnType<typeof createHttpServer>, handover: Awaited<Retu
     host: assignment.host,
     port: assignment.port,
     controlTokenHash: assignment.controlTokenHash,
+    peers: watchPeers(http),
     lease,
     accepting: () => !ending.begun,
     serveMcp: mcp.serve,
@@ -117,8 +119,7 @@ function serve(http: ReturnType<typeof createHttpServer>, handover: Awaited<Retu
     try {
       program = await startProgram({ assignment, log, conceal, notify: mcp.notify });
       started.resolve(program);
-      const { reason, message } = await program.ended;
-      ending.begin({ reason, message, ...patience.program });
+      ending.begin({ ...(await program.ended), ...patience.program });
     } catch (error) {
       if (!(error instanceof Misconfigured)) return ending.crash(error);
       ending.begin({ reason: 'misconfigured', message: error.message, ...patience.program });

@@ -13,7 +13,7 @@ export interface Lease {
 }
 
 /**
- * Counts a lease down on the monotonic clock: remainingMs from now, whatever the wall clock does.
+ * Counts a lease down on the monotonic clock: remainingMs from the moment the terms name, or from now, whatever the wall clock does.
  * Calls onOver once, when no time remains.
  */
 export function startLease(initial: HostLease, onOver: () => void): Lease {
@@ -34,7 +34,7 @@ export function startLease(initial: HostLease, onOver: () => void): Lease {
   };
   const start = () => {
     clearTimeout(timer);
-    if (terms.remainingMs !== null) arm(performance.now() + terms.remainingMs);
+    if (terms.remainingMs !== null) arm(performance.now() + terms.remainingMs - elapsedMs(terms));
   };
   start();
 
@@ -52,4 +52,10 @@ export function startLease(initial: HostLease, onOver: () => void): Lease {
     },
     stop: () => clearTimeout(timer),
   };
+}
+
+/** What has passed since remainingMs was true. Every process of a machine reads the same monotonic clock. */
+function elapsedMs({ monotonicMs }: HostLease): number {
+  if (monotonicMs === undefined) return 0;
+  return Math.max(0, Number(process.hrtime.bigint()) / 1e6 - monotonicMs);
 }

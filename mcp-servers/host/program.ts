@@ -1,11 +1,13 @@
 import type { McpServer, ProtocolEra, Server, ServerNotifier } from '@modelcontextprotocol/server';
-import type { Assignment } from '../../specs/assignment.ts';
+import type { Assignment, HostExit } from '../../specs/assignment.ts';
 import type { Conceal, Log } from './log.ts';
 
 /** Why a program ended by itself; it becomes the host's exit. */
 export interface ProgramEnd {
   readonly reason: 'misconfigured' | 'child-exited' | 'crashed';
   readonly message: string;
+  /** With child-exited: how the child itself ended. */
+  readonly child?: HostExit['child'];
 }
 
 /** What a server type gives the host: one per process, started with the assignment. */

@@ -88,3 +88,35 @@ export function writeJson(target: ServerResponse, status: number, body: object, 
   target.writeHead(status, { 'content-type': 'application/json', ...headers });
   target.end(JSON.stringify(body));
 }
+
+/** How long a client may go on sending after its answer was final. */
+const unreadMs = 1000;
+
+/**
+ * A short JSON answer after which the connection closes: once what the client still sends is read, for closed
+ * under a client that writes it would lose this answer. But not for long.
+ */
+export function writeFinalJson(
+  request: IncomingMessage,
+  target: ServerResponse,
+  status: number,
+  body: object,
+  headers: Record<string, string> = {},
+) {
+  if (target.headersSent || target.destroyed) return;
+  const text = JSON.stringify(body);
+  const length = Buffer.byteLength(text);
+  target.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': length,
+    ...headers,
+    connection: 'close',
+  });
+  target.write(text);
+  const timer = setTimeout(() => target.end(), unreadMs);
+  const end = () => {
+    clearTimeout(timer);
+    target.end();
+  };
+  request.once('end', end).once('close', end).resume();
+}

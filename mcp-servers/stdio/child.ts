@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Assignment } from '../../specs/assignment.ts';
 import { writeWhole } from '../host/log.ts';
+import type { Conceal } from '../host/log.ts';
 import { Misconfigured } from '../host/program.ts';
 import { killMembers, listMembers } from './process-tree.ts';
 
@@ -22,7 +23,7 @@ export interface Child {
   readonly process: ChildProcess;
   /** Settles when it has exited and its last output is read. Rejects with Misconfigured if it never started. */
   readonly ended: Promise<ChildEnd>;
-  /** The end of its stderr, as text. */
+  /** The end of its stderr, as text without secrets. */
   stderrTail(): string;
   stop(graceMs: number): Promise<void>;
   kill(): void;
@@ -34,7 +35,12 @@ type Command = NonNullable<Assignment['command']>;
  * Starts the program in a process group of its own, without a shell. The environment is exactly the command's,
  * the secrets, and the marker by which every descendant can be found. Throws Misconfigured.
  */
-export function startChild(command: Command, secrets: Record<string, string>, attempt: string): Child {
+export function startChild(
+  command: Command,
+  secrets: Record<string, string>,
+  attempt: string,
+  conceal: Conceal,
+): Child {
   const [program, ...args] = command.argv as [string, ...string[]];
   let child: ChildProcess;
   try {
@@ -61,7 +67,7 @@ export function startChild(command: Command, secrets: Record<string, string>, at
   // A child that stops reading is no error of ours; its exit or the request's end says more.
   child.stdin?.on('error', () => {});
   child.stdout?.on('error', () => {});
-  const tail = copyStderr(child);
+  const tail = copyStderr(child, conceal);
 
   const kill = () => killMembers(listMembers(marker), 'SIGKILL');
   return {
@@ -98,15 +104,24 @@ function readMarkers(): Record<string, string> {
   return owner === undefined ? {} : { MINIMCP_OWNER: owner };
 }
 
-/** The child's stderr goes on to the host's, and its last bytes are remembered. */
-function copyStderr(child: ChildProcess): () => string {
+/**
+ * The child's stderr goes on to the host's, and its last bytes are remembered: so many more than are shown that
+ * a secret which is cut off at their beginning is never among those.
+ */
+function copyStderr(child: ChildProcess, conceal: Conceal): () => string {
+  const keptBytes = tailBytes + conceal.longestBytes;
   let tail = Buffer.alloc(0);
+  let cut = false;
   child.stderr?.on('error', () => {});
   child.stderr?.on('data', (chunk: Buffer) => {
     writeWhole(2, chunk);
-    tail = Buffer.concat([tail, chunk.subarray(-tailBytes)]).subarray(-tailBytes);
+    cut ||= tail.length + chunk.length > keptBytes;
+    tail = Buffer.concat([tail, chunk.subarray(-keptBytes)]).subarray(-keptBytes);
   });
-  return () => tail.toString('utf8').trim();
+  return () => {
+    const uncertain = cut ? tail.toString('utf8', 0, conceal.longestBytes).length : 0;
+    return conceal(tail.toString('utf8'), uncertain).slice(-tailBytes).trim();
+  };
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {

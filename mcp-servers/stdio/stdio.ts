@@ -21,7 +21,7 @@ export function startStdio({ assignment, log, conceal, notify }: ProgramContext)
   const { command } = assignment;
   if (command === null) throw new Misconfigured('A stdio instance needs spec.config.command or spec.config.package.');
   const name = nameCommand(command.argv);
-  const child = startChild(command, assignment.secrets, assignment.attempt);
+  const child = startChild(command, assignment.secrets, assignment.attempt, conceal);
   const startedMs = performance.now();
   const waiting: Waiting = new Set();
   let upstream: Upstream | null = null;
@@ -30,7 +30,7 @@ export function startStdio({ assignment, log, conceal, notify }: ProgramContext)
 
   const ended = child.ended
     .then(
-      (end): ProgramEnd => ({ reason: 'child-exited', message: conceal(describeEnd(name, end, child)) }),
+      (end): ProgramEnd => ({ reason: 'child-exited', message: describeEnd(name, end, child), child: end }),
       (error: Error): ProgramEnd => ({ reason: 'misconfigured', message: error.message }),
     )
     .then(end => {
@@ -47,7 +47,7 @@ export function startStdio({ assignment, log, conceal, notify }: ProgramContext)
       passOn(upstream, notify, waiting);
       log.info({ server: upstream.info.name, version: upstream.info.version }, 'upstream ready');
     } catch (error) {
-      failure = `"${name}" does not speak MCP: ${error instanceof Error ? error.message : String(error)}`;
+      failure = conceal(`"${name}" does not speak MCP: ${error instanceof Error ? error.message : String(error)}`);
       log.warn({}, failure);
     }
   };

@@ -31,6 +31,17 @@ const redact = ['authorization', 'token', 'values', 'headers', 'body'].flatMap(n
   `*.*.${name}`,
 ]);
 
+/** Open at once, streams included. */
+const mostConnections = 512;
+
+/** No connection stays for nothing: not before a request, not within it, not between two, not behind an answer. */
+const patience = {
+  requestTimeout: 30_000,
+  keepAliveTimeout: 10_000,
+  // Nothing moves either way. Longer than a deletion is waited for; streams have signs of life oftener.
+  connectionTimeout: 330_000,
+};
+
 /**
  * The whole API, ready to listen or to be asked by `inject`. It only writes desired state; it hears of changes
  * from `onReady` on and lets go of its streams before it closes.
@@ -44,7 +55,8 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
     // While closing, what still comes is answered as ever, and then the connection ends.
     return503OnClosing: false,
     bodyLimit: bodyLimitBytes,
-    requestTimeout: 30_000,
+    ...patience,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
     routerOptions: { maxParamLength: 1_000 },
     genReqId: request => {
       const given = request.headers['x-request-id'];
@@ -58,6 +70,8 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
     clientErrorHandler: (error, socket) => replyMalformed(error, socket),
   }) as unknown as Api;
 
+  // What is beyond is dropped at once: the descriptors are shared with the controllers.
+  app.server.maxConnections = mostConnections;
   app.setValidatorCompiler(validateInput);
   // Answers are typed rows of our own making; the OpenAPI test holds them against their schemas.
   app.setSerializerCompiler(() => JSON.stringify);
@@ -70,7 +84,7 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
   const refuseOthers = refuseOtherMethods(app);
 
   await addOpenApi(app, context);
-  addPage(app, context);
+  addPage(app);
   addHealth(app, context);
   addOpenApiRoutes(app);
   await app.register(

@@ -41,7 +41,10 @@ export function planChange(row: InstanceRow, declaration: Declaration, now: Date
   };
   const fields = (Object.keys(differs) as SpecField[]).filter(field => differs[field]);
   const generation = fields.length === 0 ? row.generation : row.generation + 1;
-  const isOtherProcess = processFields.some(field => differs[field]);
+  const revives = hasEnded(row, now) && !sameLease;
+  // Brought back is a process anew, also where the last one ended for good under its restart policy.
+  const isBroughtBack = revives || (running && !row.running);
+  const isOtherProcess = isBroughtBack || processFields.some(field => differs[field]);
   return {
     write: {
       labels,
@@ -58,7 +61,7 @@ export function planChange(row: InstanceRow, declaration: Declaration, now: Date
     },
     fields,
     labels: !isSameJson(row.labels, labels),
-    revives: hasEnded(row, now) && !sameLease,
+    revives,
   };
 }
 

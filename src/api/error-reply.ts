@@ -48,6 +48,8 @@ function toProblem(error: unknown): ApiProblem {
   return new ApiProblem('InternalError', 'this is a fault of MiniMCP; its log has more under the requestId');
 }
 
+const malformedGraceMs = 1_000;
+
 /** For bytes that are no HTTP request: nobody parsed them, so the answer is written by hand. */
 export function replyMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -67,4 +69,6 @@ export function replyMalformed(error: NodeJS.ErrnoException, socket: Socket): vo
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  // Who does not close does not keep the connection.
+  setTimeout(() => socket.destroy(), malformedGraceMs).unref();
 }

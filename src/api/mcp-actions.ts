@@ -74,7 +74,8 @@ export function addMcpActions(app: Api, { pool, vault }: ApiContext): void {
             );
           }
           const expiresAt = leaseEnd(request.body, now);
-          await applyAction(tx, row, bumpGeneration(row, { expiresAt, running: true }), {
+          // A new process generation releases what ended under its restart policy.
+          await applyAction(tx, row, bumpGeneration(row, { expiresAt, running: true, restartProcess: true }), {
             reason: 'Restored',
             message: `Restored; the lease ${untilText(expiresAt)}`,
           });

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { adminTokenFile } from '../secrets/admin-token.ts';
-import type { Api, ApiContext } from './context.ts';
+import type { Api } from './context.ts';
 
 const style = `
 :root { color-scheme: light dark; --line: #d5dae1; --ink: #1c2430; --soft: #5b6675; --paper: #fbfcfd; --accent: #2563a8 }
@@ -10,7 +9,6 @@ const style = `
 body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.6 system-ui, sans-serif }
 main { max-width: 42rem; margin: 0 auto; padding: 4rem 1.5rem }
 h1 { margin: 0; font-size: 2rem; letter-spacing: -.02em }
-h1 small { margin-left: .5rem; color: var(--soft); font-size: .9rem; font-weight: 400; letter-spacing: 0 }
 p { margin: .75rem 0 0 } .soft { color: var(--soft) }
 dl { margin: 2rem 0; border-top: 1px solid var(--line) }
 dl div { padding: .9rem 0; border-bottom: 1px solid var(--line) }
@@ -29,20 +27,15 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The page at `/`: what this is and where everything is. It needs nothing from anywhere. */
-export function addPage(app: Api, { config, version }: ApiContext): void {
-  const tokenFile = adminTokenFile(config);
+/** The page at `/`: what this is and where everything is, and nothing that only a token should tell. */
+export function addPage(app: Api): void {
   app.get('/', { config: { scope: 'public' }, schema: { hide: true } }, async (request, reply) =>
-    reply
-      .type('text/html; charset=utf-8')
-      .header('content-security-policy', policy)
-      .send(renderPage(version, tokenFile, request.host)),
+    reply.type('text/html; charset=utf-8').header('content-security-policy', policy).send(renderPage(request.host)),
   );
 }
 
 /** `host` is what the reader asked for; the guard of hosts has looked at it. */
-function renderPage(version: string, tokenFile: string, host: string): string {
-  const file = escapeHtml(tokenFile);
+function renderPage(host: string): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -54,16 +47,16 @@ function renderPage(version: string, tokenFile: string, host: string): string {
 </head>
 <body>
 <main>
-<h1>MiniMCP <small>${escapeHtml(version)}</small></h1>
+<h1>MiniMCP</h1>
 <p>MCP servers on a lease: declare an instance and when it must end, and exactly one healthy process runs until then.</p>
 <p class="soft">This page is all there is to see so far; everything is done through the API.</p>
 <dl>
 <div><dt>API</dt><dd><code>/api/v1</code>, with a token on every request</dd></div>
 <div><dt>OpenAPI 3.1 document</dt><dd><code>/api/v1/openapi.json</code></dd></div>
-<div><dt>Admin token</dt><dd>in <code>${file}</code> on the machine that runs this, readable by its owner alone</dd></div>
+<div><dt>Admin token</dt><dd>in <code>admin.token</code> in the data directory, readable by its owner alone</dd></div>
 <div><dt>Health</dt><dd><code>/livez</code> and <code>/readyz</code>, without a token</dd></div>
 </dl>
-<pre>curl -H "Authorization: Bearer $(cat '${file}')" http://${escapeHtml(host)}/api/v1/mcps</pre>
+<pre>curl -H "Authorization: Bearer $(cat admin.token)" http://${escapeHtml(host)}/api/v1/mcps</pre>
 </main>
 </body>
 </html>

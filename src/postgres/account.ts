@@ -26,9 +26,13 @@ export async function chooseAccount(
 ): Promise<Account> {
   const uid = process.geteuid?.() ?? 0;
   if (uid !== 0) return ownAccount(layout, uid, clusterOwner, userNamespaces);
-  if (clusterOwner && clusterOwner.uid !== 0) return reaching(layout, { kind: 'user', ...clusterOwner });
+  if (clusterOwner && clusterOwner.uid !== 0) {
+    // Also a later start: someone may have closed the way in between.
+    await openPath(layout, clusterOwner.gid);
+    return reaching(layout, { kind: 'user', ...clusterOwner });
+  }
   if (userNamespaces && (await reaches(layout, { kind: 'namespace' }))) return { kind: 'namespace' };
-  await openPath(layout);
+  await openPath(layout, nobody.gid);
   await reaching(layout, nobody);
   // The cluster came from a machine with user namespaces, where root's own files could be used.
   if (clusterOwner) await giveTo(nobody, layout.cluster);
@@ -83,12 +87,12 @@ async function reaching(layout: Layout, account: Account & { kind: 'user' }): Pr
   );
 }
 
-/** Lets nobody's group pass through our own private directories: pass, not list. */
-async function openPath(layout: Layout): Promise<void> {
+/** Lets the server's group pass through our own directories: pass, not list; and others not at all. */
+async function openPath(layout: Layout, gid: number): Promise<void> {
   for (const directory of [layout.dataDir, layout.root]) {
-    const { uid, mode } = await stat(directory);
-    if (uid !== 0 || (mode & 0o001) !== 0) continue;
-    await lchown(directory, 0, nobody.gid);
+    const found = await stat(directory);
+    if (found.uid !== 0 || (found.gid === gid && (found.mode & 0o777) === 0o710)) continue;
+    await lchown(directory, 0, gid);
     await chmod(directory, 0o710);
   }
 }

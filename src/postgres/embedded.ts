@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage, MiniMcpError } from '../errors.ts';
+import { secureDataDirectory } from '../secrets/data-directory.ts';
 import { chooseAccount } from './account.ts';
 import { findPackage, provideBinaries, type PostgresPackage } from './binaries.ts';
 import { createCluster, findCluster, removeUnfinished } from './cluster.ts';
@@ -58,7 +59,7 @@ interface Start {
  * processes may call it at once, and each may be killed at any moment: there is one server at most, and
  * nothing half done stands in the next start's way.
  *
- * Throws `MiniMcpError` with code `PostgresUnsupportedPlatform`, `PostgresBinariesUnusable`,
+ * Throws `MiniMcpError` with code `DataDirectoryUnsafe`, `PostgresUnsupportedPlatform`, `PostgresBinariesUnusable`,
  * `PostgresToolMissing`, `PostgresAccountUnavailable`, `PostgresDataDirUnusable`, `PostgresWrongMajor`,
  * `PostgresPasswordMissing`, `PostgresSettingInvalid`, `PostgresInitFailed`, `PostgresStartFailed`,
  * `PostgresConnectFailed` or `PostgresBusy`.
@@ -79,6 +80,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
 async function lockDirectory(layout: Layout): Promise<FileLock> {
   try {
+    await secureDataDirectory(layout.dataDir);
     await mkdir(layout.root, { recursive: true, mode: 0o700 });
     const lock = await takeLock(layout.startLock, startTimeoutMs);
     if (lock) return lock;

@@ -1,19 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, open, readFile, rename } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { MiniMcpError } from '../errors.ts';
-import { ignoring } from './errno.ts';
+import { openOwnFile } from '../secrets/private-file.ts';
 import { unfinishedMark } from './layout.ts';
 
 /**
  * The password of the database user, 192 random bits, kept 0600 beside the cluster. It is on disk before
  * the cluster is made, so a crash in between costs nothing. Throws `PostgresPasswordMissing` when it is
- * gone although the cluster exists.
+ * gone although the cluster exists, or what `openOwnFile` throws.
  */
 export async function providePassword(path: string, clusterExists: boolean): Promise<string> {
-  const kept = await readFile(path, 'utf8').catch(ignoring('ENOENT'));
-  if (kept !== undefined) {
-    await chmod(path, 0o600);
-    return kept.trim();
+  const kept = await openOwnFile(path);
+  if (kept !== null) {
+    try {
+      await kept.chmod(0o600);
+      return (await kept.readFile('utf8')).trim();
+    } finally {
+      await kept.close();
+    }
   }
   if (clusterExists) {
     throw new MiniMcpError('PostgresPasswordMissing', `The embedded database's password file ${path} is gone.`, {

@@ -25,6 +25,7 @@ import type { RingKind } from '../db/listener.ts';
 import { createPool } from '../db/pool.ts';
 import { MiniMcpError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { rememberNodeName } from '../node-name.ts';
 import { openVault } from '../secrets/envelope.ts';
 import { version } from '../version.ts';
 
@@ -70,6 +71,7 @@ export async function startControllers(options: ControllersOptions): Promise<Run
   const owner = `${installation}/${config.node}`;
   const beat = nodeBeat(config);
   const home = join(config.dataDir, 'instances', installation);
+  if (runs.has('process')) rememberNodeName(config.dataDir, config.node);
   const lock = runs.has('process') ? await lockNode(pool, beat, home, log) : null;
   const vault = await openVault({ pool, masterKeyFile: config.masterKeyFile });
   const hosts = createHostClient();

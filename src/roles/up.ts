@@ -33,8 +33,13 @@ export async function up(config: Config, log: Logger): Promise<number> {
     await signal;
     process.stdout.write('\nStopping …\n');
     await starting.catch(() => {});
-  } finally {
+  } catch (error) {
     await stop(parts, log);
+    throw error;
+  }
+  if (!(await stop(parts, log))) {
+    process.stdout.write('Stopped, but some instances could not be ended. The next start takes them over.\n');
+    return 1;
   }
   process.stdout.write('Stopped. The next start brings back what should run.\n');
   return 0;
@@ -50,17 +55,18 @@ async function start(parts: Started, config: Config, log: Logger): Promise<void>
   process.stdout.write(banner(config, parts.api.url));
 }
 
-async function stop({ database, api, controllers, whole }: Started, log: Logger): Promise<void> {
+/** Takes down what is up; false when a process of an instance is left. */
+async function stop({ database, api, controllers, whole }: Started, log: Logger): Promise<boolean> {
   await api?.stop();
   const gone = await controllers?.shutdown(shutdownMs).catch((error: unknown) => {
     log.error({ err: error }, 'the instances could not be stopped');
     return false;
   });
-  if (gone === false) log.error('some instances are still there; the next start takes them over');
   await controllers?.stop();
   // An `up` that was refused must not take the database from the one that refused it.
   if (whole || database?.shared === false) await database?.stop();
   else await database?.release();
+  return gone !== false;
 }
 
 function banner(config: Config, url: string): string {

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
 import { MiniMcpError } from '../errors.ts';
+import { secureDataDirectory } from './data-directory.ts';
 import { createPrivateFile, readPrivateFile } from './private-file.ts';
 
 export const masterKeyBytes = 32;
@@ -9,9 +11,11 @@ export const masterKeyBytes = 32;
  *
  * `isNeeded` tells whether something in the database is already sealed under a master key: then a missing
  * file is never replaced by a new one, because that would only hide that the old one is lost.
- * Throws `MasterKeyMissing`, `MasterKeyInvalid`, or what reading a private file throws.
+ * Throws `MasterKeyMissing`, `MasterKeyInvalid`, `DataDirectoryUnsafe`, or what reading a private file throws.
  */
 export async function loadMasterKey(path: string, isNeeded: () => Promise<boolean>): Promise<Buffer> {
+  // An administrator may keep it in a directory such as /etc/minimcp.
+  await secureDataDirectory(dirname(path), { orRoot: true });
   const present = await readMasterKey(path);
   if (present !== null) return present;
   if (await isNeeded()) {

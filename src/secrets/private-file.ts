@@ -1,26 +1,20 @@
 import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
 import { link, mkdir, open, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MiniMcpError, errorMessage } from '../errors.ts';
 
 /**
- * Content of a file that only its owner can read; null when there is none.
- * Throws `PrivateFileExposed` when the group or others may read or write it, `PrivateFileUnreadable`
- * when it cannot be read at all.
+ * Content of a file of our own that only we can read; null when there is none.
+ * Throws `PrivateFileExposed` when the group or others may read or write it, or what `openOwnFile` throws.
  */
 export async function readPrivateFile(path: string): Promise<Buffer | null> {
-  let file;
+  const file = await openOwnFile(path);
+  if (file === null) return null;
   try {
-    file = await open(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw unreadable(path, error);
-  }
-  try {
-    // The mode of what was opened, not of what the path may mean by now.
-    const stat = await file.stat();
-    if (!stat.isFile()) throw unreadable(path, new Error('it is not a regular file'));
-    if ((stat.mode & 0o077) !== 0) {
+    const { mode } = await file.stat();
+    if ((mode & 0o077) !== 0) {
       throw new MiniMcpError('PrivateFileExposed', `${path} can be read or written by others than its owner`, {
         hint: `chmod 600 ${path}, and replace the secret in it if others may have read it`,
       });
@@ -28,6 +22,38 @@ export async function readPrivateFile(path: string): Promise<Buffer | null> {
     return await file.readFile();
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Opens a regular file of our own for reading; null when there is none. Links are not followed.
+ * Throws `PrivateFileForeign` when it belongs to someone else, who then knows what it holds, and
+ * `PrivateFileUnreadable` when it cannot be read at all.
+ */
+export async function openOwnFile(path: string): Promise<FileHandle | null> {
+  let file: FileHandle;
+  try {
+    // NONBLOCK: opening a pipe would wait for its writer.
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return null;
+    throw unreadable(path, code === 'ELOOP' ? new Error('it is a link; put the file itself there') : error);
+  }
+  try {
+    // What was opened, not what the path may mean by now.
+    const stat = await file.stat();
+    if (!stat.isFile()) throw unreadable(path, new Error('it is not a regular file'));
+    const self = process.geteuid?.() ?? stat.uid;
+    if (stat.uid !== self) {
+      throw new MiniMcpError('PrivateFileForeign', `${path} belongs to user ${stat.uid}, and MiniMCP runs as ${self}`, {
+        hint: `Run MiniMCP as user ${stat.uid}; or, if its content is trusted: chown ${self} ${path}`,
+      });
+    }
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
   }
 }
 

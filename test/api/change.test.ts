@@ -171,6 +171,21 @@ test('a write that lets an ended lease go on restores: event and new token', asy
   ).toEqual({ version: 2 });
 });
 
+test('what a write brings back is a new generation of the process; an extension is not', async () => {
+  const ended = await declare({ ...stdio, ttl: '1h' });
+  await endLeaseNow(api.database.pool, ended.metadata.name);
+  await patch(ended.metadata.name, { spec: { restart: 'never' } });
+  expect(await generations(ended.metadata.name)).toMatchObject({ generation: 2, process_generation: 1 });
+  await patch(ended.metadata.name, { spec: { ttl: '3h' } });
+  expect(await generations(ended.metadata.name)).toMatchObject({ generation: 3, process_generation: 3 });
+  await patch(ended.metadata.name, { spec: { ttl: '4h' } });
+  expect(await generations(ended.metadata.name)).toMatchObject({ generation: 4, process_generation: 3 });
+
+  const stopped = await declare({ ...stdio, running: false });
+  await put(stopped.metadata.name, { spec: { ...stdio, running: true } });
+  expect(await generations(stopped.metadata.name)).toMatchObject({ generation: 2, process_generation: 2 });
+});
+
 test('PATCH merges: named fields change, null removes, the rest stays', async () => {
   const { metadata } = await declare(
     {

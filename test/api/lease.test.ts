@@ -74,7 +74,7 @@ test('an ended lease cannot be extended but restored, by the clock of the databa
   expect(restored.statusCode).toBe(200);
   expect(restored.json()).toMatchObject({ metadata: { generation: 2 }, spec: { running: true } });
   expect(Math.abs(secondsFromNow(restored.json().spec.expiresAt) - 7200)).toBeLessThan(5);
-  expect(await tokenVersion(metadata.uid)).toBe(2);
+  expect([await processGeneration(metadata.name), await tokenVersion(metadata.uid)]).toEqual([2, 2]);
   expect(await lastEvent(metadata.uid)).toMatchObject({ reason: 'Restored', data: { generation: 2 } });
 });
 
@@ -87,6 +87,8 @@ test('restore brings back what was stopped by hand, or came to its end by itself
   const ended = await declare({ ...stdio, restart: 'never' });
   await writePhase(api.database.pool, ended.metadata.uid, 'Stopped');
   expect((await act(ended.metadata.name, 'restore', { ttl: '1h' })).statusCode).toBe(200);
+  // It had ended by its restart policy, which holds for a generation of the process.
+  expect(await processGeneration(ended.metadata.name)).toBe(2);
 });
 
 test('restore of what neither ended nor stopped says to extend', async () => {

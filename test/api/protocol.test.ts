@@ -1,19 +1,25 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, createConnection } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problem } from '../../specs/problem.ts';
 import { createTestApi } from '../support/api.ts';
 import type { TestApi } from '../support/api.ts';
+import { until } from '../support/until.ts';
 
 let api: TestApi;
 beforeAll(async () => {
   api = await createTestApi({ MINIMCP_API_HOST: '127.0.0.9' });
+  await api.app.listen({ port: 0, host: '127.0.0.1' });
 });
 afterAll(async () => {
   await api.close();
 });
 
+const listeningPort = (): number => (api.app.server.address() as AddressInfo).port;
 const kind = (name: string): string => `urn:minimcp:problem:${name}`;
 
 test('what does not exist is 404, what is asked wrongly 405 with Allow', async () => {
@@ -41,8 +47,7 @@ test('a URL that is none is 400', async () => {
 });
 
 test('bytes that are no HTTP get a problem document and the door', async () => {
-  await api.app.listen({ port: 0, host: '127.0.0.1' });
-  const { port } = api.app.server.address() as AddressInfo;
+  const port = listeningPort();
   for (const [sent, status] of [
     ['hello\r\n\r\n', 400],
     ['GET /livez HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', 421],
@@ -56,6 +61,60 @@ test('bytes that are no HTTP get a problem document and the door', async () => {
     expect(head).toContain('application/problem+json');
     expect(problem.parse(JSON.parse(body!)).status).toBe(status);
   }
+});
+
+test('a connection without a request ends soon, also when its client keeps its side open', async () => {
+  const idle = createConnection({ port: listeningPort(), host: '127.0.0.1', allowHalfOpen: true });
+  const begunAt = performance.now();
+  const count = promisify(api.app.server.getConnections.bind(api.app.server));
+  await once(idle, 'connect');
+  expect((await text(idle)).split('\r\n', 1)[0]).toBe('HTTP/1.1 408 Request Timeout');
+  expect(performance.now() - begunAt).toBeLessThan(13_000);
+  await until('the server let go of it', async () => (await count()) === 0);
+  idle.destroy();
+});
+
+test('more connections than there is room for are dropped, and then it goes on', async () => {
+  const { server } = api.app;
+  expect(server.maxConnections).toBe(512);
+  const port = listeningPort();
+  const open = Array.from({ length: 512 }, () => connect(port, '127.0.0.1'));
+  await Promise.all(open.map(socket => once(socket, 'connect')));
+  const excess = connect(port, '127.0.0.1');
+  await once(
+    excess.on('error', () => {}),
+    'close',
+  );
+  expect(excess.bytesRead).toBe(0);
+  for (const socket of open) socket.destroy();
+  await until('it answers again', async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/livez`).catch(() => null);
+    return response?.status === 200;
+  });
+});
+
+test('streams outlive the patience with connections', async () => {
+  const { server } = api.app;
+  // Ended by what is silent alone, and a stream is not for so long.
+  expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 10_000 });
+  expect(server.timeout).toBeGreaterThan(300_000);
+  const controller = new AbortController();
+  const response = await fetch(`http://127.0.0.1:${listeningPort()}/api/v1/mcps?watch=1`, {
+    headers: { authorization: `Bearer ${api.adminToken}`, accept: 'text/event-stream' },
+    signal: controller.signal,
+  });
+  expect(response.status).toBe(200);
+  const reader = response.body!.getReader();
+  const endsAt = performance.now() + 12_500;
+  let bytes = 0;
+  while (performance.now() < endsAt) {
+    const chunk = await Promise.race([reader.read(), delay(endsAt - performance.now(), null)]);
+    if (chunk === null) break;
+    expect(chunk.done).toBe(false);
+    bytes += chunk.value?.length ?? 0;
+  }
+  expect(bytes).toBeGreaterThan(0);
+  controller.abort();
 });
 
 test('every answer carries its request id; a sensible one of the client is kept', async () => {
@@ -95,7 +154,10 @@ test('the page at / needs no token, takes nothing from elsewhere and says where 
   expect(policy).not.toContain('unsafe');
   expect(response.body).toContain('http://localhost:5000/api/v1/mcps');
   expect(response.body).toContain('/api/v1/openapi.json');
-  expect(response.body).toContain(`${api.config.dataDir}/admin.token`);
+  expect(response.body).toContain('<code>admin.token</code> in the data directory');
+  // Whoever has no token learns neither paths nor the version.
+  expect(response.body).not.toContain(api.config.dataDir);
+  expect(response.body).not.toContain('0.0.0-test');
   expect(response.body).not.toContain(api.adminToken);
   expect(response.body).not.toMatch(/<script|(?:src|href)="(?!data:)|@import|url\(/);
 });

@@ -53,6 +53,7 @@ const badSpecs: [title: string, spec: unknown, pointers: string[], accepted: str
   ],
   ['the year 0', { ...stdio, expiresAt: '0000-01-01T00:00:00Z' }, ['/spec/expiresAt'], 'in the future'],
   ['both ends', { ...stdio, ttl: '1h', expiresAt: '2999-01-01T00:00:00Z' }, ['/spec/ttl'], 'either ttl or expiresAt'],
+  ['an endless ttl', { ...stdio, ttl: '1s'.repeat(33) }, ['/spec/ttl'], 'at most 64 characters'],
   ['no key where one is needed', { type: 'github' }, ['/spec/apiKey'], 'an api key of type github'],
   ['an empty key name', { type: 'github', apiKey: '' }, ['/spec/apiKey'], 'DNS label'],
   ['a key of another type', { type: 'github', apiKey: 'figma-like' }, ['/spec/apiKey'], 'of type github'],
@@ -86,6 +87,59 @@ const badSpecs: [title: string, spec: unknown, pointers: string[], accepted: str
     { type: 'github', apiKey: 'k', config: { baseUrl: 'file:///etc/passwd' } },
     ['/spec/config/baseUrl'],
     'http or https',
+  ],
+  ...['http://github.example/api/v3', 'http://127.0.0.1.example', 'http://localhost.example', 'http://[::2]'].map(
+    (baseUrl): (typeof badSpecs)[number] => [
+      `a token in clear to ${baseUrl}`,
+      { type: 'github', apiKey: 'k', config: { baseUrl } },
+      ['/spec/config/baseUrl'],
+      'https',
+    ],
+  ),
+  [
+    'a URL without end',
+    { type: 'github', apiKey: 'k', config: { baseUrl: `https://a/${'b'.repeat(2048)}` } },
+    ['/spec/config/baseUrl'],
+    'at most 2048 characters',
+  ],
+  [
+    'toolsets without end',
+    { type: 'github', apiKey: 'k', config: { toolsets: Array(65).fill('repos') } },
+    ['/spec/config/toolsets'],
+    'at most 64 items',
+  ],
+  [
+    'a version without end',
+    { type: 'stdio', config: { package: 'a', version: `1.0.0-${'a'.repeat(123)}` } },
+    ['/spec/config/version'],
+    'at most 128 characters',
+  ],
+  [
+    'a package without end, told once',
+    { type: 'stdio', config: { package: 'A'.repeat(215), version: '1.0.0' } },
+    ['/spec/config/package'],
+    'at most 214 characters',
+  ],
+  [
+    'a directory without end',
+    { ...stdio, config: { command: ['cat'], cwd: `/${'a'.repeat(4096)}` } },
+    ['/spec/config/cwd'],
+    'at most 4096 characters',
+  ],
+  [
+    'too many variables',
+    {
+      ...stdio,
+      config: { command: ['cat'], env: Object.fromEntries(Array.from({ length: 257 }, (_, i) => [`V${i}`, ''])) },
+    },
+    ['/spec/config/env'],
+    'at most 256 variables',
+  ],
+  [
+    'a variable of a long name',
+    { ...stdio, config: { command: ['cat'], env: { ['A'.repeat(257)]: '' } } },
+    [`/spec/config/env/${'A'.repeat(257)}`],
+    'at most 256 characters',
   ],
   ['neither command nor package', { type: 'stdio' }, ['/spec/config'], 'either command, or package'],
   [
@@ -137,6 +191,23 @@ test.each(badSpecs)(
     expect(await readAllRows(api.database.pool)).toEqual(before);
   },
 );
+
+test.each(['https://github.example/api/v3', 'http://localhost:8080', 'http://127.0.0.1', 'http://[::1]:1/'])(
+  'github at %s is taken',
+  async baseUrl => {
+    const spec = { type: 'github', apiKey: 'k', config: { baseUrl } };
+    expect((await api.ask('PUT', '/api/v1/mcps/absent?dryRun=1', { spec })).statusCode).toBe(201);
+  },
+);
+
+test('an api key of too many values is refused', async () => {
+  const values = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`V${i}`, 'value']));
+  const response = await api.ask('PUT', '/api/v1/api-keys/many', { type: 'stdio', values });
+  expect([response.statusCode, response.json().errors]).toEqual([
+    422,
+    [{ pointer: '/values', message: 'give at most 64 values' }],
+  ]);
+});
 
 test.each([
   ['Upper', 'DNS label'],

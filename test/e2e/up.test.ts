@@ -23,7 +23,7 @@ afterEach(() => {
 
 interface Home {
   readonly dataDir: string;
-  up(): ChildProcess;
+  up(more?: Record<string, string>): ChildProcess;
   output(): string;
   ready(): Promise<void>;
   request(method: string, path: string, body?: unknown): Promise<Response>;
@@ -59,10 +59,10 @@ async function createHome(prefix: readonly string[]): Promise<Home> {
   });
   return {
     dataDir,
-    up() {
+    up(more = {}) {
       const log = openSync(logFile, 'a');
       const [program, ...args] = [...prefix, process.execPath, 'src/main.ts', 'up'];
-      const child = spawn(program, args, { env, stdio: ['ignore', log, log], detached: true });
+      const child = spawn(program, args, { env: { ...env, ...more }, stdio: ['ignore', log, log], detached: true });
       closeSync(log);
       return child;
     },
@@ -193,6 +193,36 @@ test(
     expect(naming(home.dataDir)).toEqual([]);
   },
 );
+
+test('Ctrl-C while the database is away ends everything all the same', { timeout: 60_000 }, async () => {
+  const home = await createHome([]);
+  const only = home.up();
+  await home.ready();
+  expect((await home.request('POST', '/mcps', { metadata: { name: 'cut' }, spec: echoSpec() })).status).toBe(201);
+  await ready(home, 'cut');
+  const postmaster = Number(
+    readFileSync(join(home.dataDir, 'postgres', '18', 'postmaster.pid'), 'utf8').split('\n')[0],
+  );
+  process.kill(postmaster, 'SIGKILL');
+  process.kill(-only.pid!, 'SIGINT');
+  expect(await ended(only)).toBe(0);
+  expect(naming(home.dataDir)).toEqual([]);
+});
+
+test('a data directory keeps its node when the host name changes', { timeout: 60_000 }, async () => {
+  const home = await createHome([]);
+  const first = home.up({ MINIMCP_NODE: 'old-name' });
+  await home.ready();
+  expect((await home.request('POST', '/mcps', { metadata: { name: 'moved' }, spec: echoSpec() })).status).toBe(201);
+  expect((await ready(home, 'moved')).status.node).toBe('old-name');
+  process.kill(-first.pid!, 'SIGINT');
+  await ended(first);
+  const second = home.up();
+  await home.ready();
+  expect((await ready(home, 'moved')).status.node).toBe('old-name');
+  process.kill(-second.pid!, 'SIGINT');
+  await ended(second);
+});
 
 test('what stops a start is said in a sentence, with what to do', () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'minimcp-up-'));

@@ -65,3 +65,30 @@ test('secrets are taken out of texts, also where JSON has escaped them', () => {
   expect(conceal(JSON.stringify({ x: 'two\nlines "quoted"' }))).toBe('{"x":"[secret]"}');
   expect(conceal('about')).toBe('about');
 });
+
+test('a secret within another, or across it, leaves no rest of that one', () => {
+  expect(createConceal(['token-abc', 'token-abc-REST'])('a token-abc-REST b token-abc')).toBe('a [secret] b [secret]');
+  expect(createConceal(['left-middle', 'middle-right'])('a left-middle-right b')).toBe('a [secret] b');
+  expect(createConceal(['secret', 'a secret'])('a secret')).toBe('[secret]');
+});
+
+test('secrets are taken out encoded, and by the line', () => {
+  const conceal = createConceal(['p@ss/word?&', '-----BEGIN KEY-----\r\nMIIEpAIBAAKCAQEA\nshort\n']);
+  expect(conceal(`?q=${encodeURIComponent('p@ss/word?&')}`)).toBe('?q=[secret]');
+  expect(conceal(`x ${Buffer.from('p@ss/word?&').toString('base64')} y`)).toBe('x [secret] y');
+  expect(conceal(`x ${Buffer.from('p@ss/word?&').toString('base64url')} y`)).toBe('x [secret] y');
+  for (const user of ['', 'u', 'us', 'use']) {
+    const basic = Buffer.from(`${user}:p@ss/word?&`).toString('base64');
+    expect(conceal(`Basic ${basic}`), basic).toMatch(/^Basic .{0,6}\[secret\].?=*$/);
+  }
+  expect(conceal('at MIIEpAIBAAKCAQEA, short')).toBe('at [secret], short');
+});
+
+test('of a secret that is cut off at the beginning nothing is left', () => {
+  const secret = 'abcdefghijklmnopqrstuvwxyz';
+  const conceal = createConceal([secret]);
+  for (let cut = 0; cut <= secret.length; cut++) {
+    const tail = `${secret}${secret} ${'.'.repeat(100)}`.slice(cut);
+    expect(conceal(tail, conceal.longestBytes), String(cut)).toMatch(/^(\[secret\])? ?\.+$/);
+  }
+});

@@ -30,7 +30,12 @@ describe('a drain', () => {
     );
     expect(await calling).toContain('slept');
     expect(await host.exited).toEqual({ code: 0, signal: null });
-    expect(host.exit()).toMatchObject({ reason: 'drained', code: 0, attempt: host.assignment.attempt });
+    expect(host.exit()).toMatchObject({
+      reason: 'drained',
+      code: 0,
+      attempt: host.assignment.attempt,
+      child: null,
+    });
     expect(findMarked(host.assignment.attempt)).toEqual([]);
   });
 

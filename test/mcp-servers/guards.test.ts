@@ -1,5 +1,7 @@
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { post } from '../support/clients.ts';
 import { startHost } from '../support/host.ts';
@@ -16,14 +18,24 @@ afterAll(() => Promise.all([host.dispose(), other.dispose()]));
 
 /** fetch does not let a test choose Host; this does. Resolves with the status. */
 function send(path: string, headers: Record<string, string>, method = 'POST'): Promise<number> {
+  return exchange(path, headers, method).then(({ statusCode }) => statusCode!);
+}
+
+function exchange(
+  path: string,
+  headers: Record<string, string>,
+  method = 'POST',
+  { agent, port = host.port }: { agent?: Agent; port?: number } = {},
+): Promise<IncomingMessage> {
   const body = JSON.stringify(ping);
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
         host: '127.0.0.1',
-        port: host.port,
+        port,
         path,
         method,
+        ...(agent && { agent }),
         headers: {
           authorization: `Bearer ${host.token}`,
           'content-type': 'application/json',
@@ -34,7 +46,7 @@ function send(path: string, headers: Record<string, string>, method = 'POST'): P
       },
       response => {
         response.resume();
-        resolve(response.statusCode!);
+        response.once('end', () => resolve(response));
       },
     );
     outgoing.once('error', reject);
@@ -186,9 +198,70 @@ describe('bodies', () => {
   });
 });
 
-test('every refusal and every call is one line without a token', () => {
+describe('a connection', () => {
+  test('that has shown no token is closed after its answer', async () => {
+    for (const [method, path, headers, status] of [
+      ['POST', '/mcp', { authorization: 'Bearer wrong' }, 401],
+      ['POST', '/mcp', { host: 'evil.test' }, 403],
+      ['GET', '/sse', {}, 404],
+      ['GET', '/healthz', { authorization: '' }, 200],
+      ['POST', '/healthz', { authorization: '' }, 405],
+      ['PUT', '/control/lease', { authorization: '' }, 401],
+    ] as const) {
+      const agent = new Agent({ keepAlive: true });
+      const response = await exchange(path, headers, method, { agent });
+      expect(response.statusCode, path).toBe(status);
+      expect(response.headers.connection, path).toBe('close');
+      agent.destroy();
+    }
+  });
+
+  test('that has shown one is kept, whatever it asks next', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const first = await exchange('/mcp', {}, 'POST', { agent });
+    for (const path of ['/sse', '/healthz', '/mcp']) {
+      const next = await exchange(path, {}, 'POST', { agent });
+      expect(next.headers.connection, path).toBe('keep-alive');
+      expect(next.socket).toBe(first.socket);
+    }
+    agent.destroy();
+  });
+
+  test('finds room among any number of silent ones, and a proven one stays', async () => {
+    await using crowded = await startHost();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const headers = { host: `127.0.0.1:${crowded.port}`, authorization: `Bearer ${crowded.token}` };
+    const ask = () => exchange('/mcp', headers, 'POST', { agent, port: crowded.port });
+    const first = await ask();
+    const silent: Socket[] = [];
+    let dropped = 0;
+    while (silent.length < 1400) {
+      const batch = Array.from({ length: 100 }, () => connect(crowded.port, '127.0.0.1'));
+      silent.push(...batch);
+      await Promise.all(
+        batch.map(socket => {
+          socket.on('error', () => {}).once('close', () => (dropped += 1));
+          return new Promise(resolve => socket.once('connect', resolve).once('close', resolve));
+        }),
+      );
+    }
+    const headersOfProbe = { authorization: `Bearer ${crowded.controlToken}` };
+    const probe = await fetch(`${crowded.origin}/healthz`, { headers: headersOfProbe });
+    expect(await probe.json()).toMatchObject({ ok: true });
+    expect((await ask()).socket).toBe(first.socket);
+    expect(dropped).toBeGreaterThan(300);
+    expect(dropped).toBeLessThan(1000);
+    for (const socket of silent) socket.destroy();
+    agent.destroy();
+  });
+});
+
+test('every call is one line, refusals are a few, and none has a token', () => {
   const lines = host.logLines().filter(line => line['msg'] === 'mcp call');
-  expect(lines.filter(line => line['outcome'] === 'denied').length).toBeGreaterThan(10);
+  const denied = lines.filter(line => line['outcome'] === 'denied');
+  expect(denied).toContainEqual(expect.objectContaining({ method: null, status: 401, count: 1 }));
+  expect(denied).toContainEqual(expect.objectContaining({ method: null, status: 403, count: 1 }));
+  expect(denied.length).toBeLessThan(10);
   expect(lines).toContainEqual(
     expect.objectContaining({ method: 'ping', tool: null, outcome: 'ok', ms: expect.any(Number) }),
   );

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { connect } from 'node:net';
 import { callTool, connectModern, post, subscribe } from '../support/clients.ts';
-import { findMarked, sha256, startHost } from '../support/host.ts';
+import { findMarked, monotonicMs, sha256, startHost } from '../support/host.ts';
+import type { TestHost } from '../support/host.ts';
 import { startFakeGithub } from '../support/github.ts';
 import { until } from '../support/until.ts';
 import { fixture } from '../support/fixture.ts';
@@ -17,10 +18,15 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
+/** When its lease ends, on performance.now(). */
+function endOf({ assignment }: TestHost): number {
+  return performance.now() + assignment.remainingMs! - (monotonicMs() - assignment.monotonicMs);
+}
+
 describe('at the end of the lease', () => {
   test('it exits by itself, within a second, and nothing listens or runs any more', async () => {
-    await using host = await startHost({ command: fixture('forks-setsid'), leaseMs: 1500 });
-    const endsAt = performance.now() + 1500;
+    await using host = await startHost({ command: fixture('forks-setsid'), leaseMs: 2500 });
+    const endsAt = endOf(host);
     const client = await connectModern(host);
     const grandchild = Number((await callTool(client, 'grandchild')).text);
     expect(findMarked(host.assignment.attempt)).toContain(grandchild);
@@ -35,9 +41,9 @@ describe('at the end of the lease', () => {
   });
 
   test('a child that ignores SIGTERM and a request in flight do not hold it', async () => {
-    await using host = await startHost({ command: fixture('ignores-sigterm'), leaseMs: 1200 });
-    await using slow = await startHost({ command: fixture('echo'), leaseMs: 1200 });
-    const endsAt = performance.now() + 1200;
+    await using host = await startHost({ command: fixture('ignores-sigterm'), leaseMs: 3000 });
+    await using slow = await startHost({ command: fixture('echo'), leaseMs: 2500 });
+    const endsAt = Math.max(endOf(host), endOf(slow));
     await until('the children are up', async () => (await host.health()).ok && (await slow.health()).ok);
     const call = { ...ping, method: 'tools/call', params: { name: 'sleep', arguments: { ms: 60_000 } } };
     const calling = post(slow, call)
@@ -51,8 +57,8 @@ describe('at the end of the lease', () => {
   });
 
   test('a request that is nearly done is still answered', async () => {
-    await using host = await startHost({ command: fixture('echo'), leaseMs: 1500 });
-    const endsAt = performance.now() + 1500;
+    await using host = await startHost({ command: fixture('echo'), leaseMs: 2500 });
+    const endsAt = endOf(host);
     await until('the child is up', async () => (await host.health()).ok);
     const leftMs = endsAt - performance.now() + 50;
     const call = { ...ping, method: 'tools/call', params: { name: 'sleep', arguments: { ms: leftMs } } };
@@ -62,7 +68,7 @@ describe('at the end of the lease', () => {
   });
 
   test('open streams end and kept connections are of no use', async () => {
-    await using host = await startHost({ command: fixture('echo'), leaseMs: 1200 });
+    await using host = await startHost({ command: fixture('echo'), leaseMs: 2500 });
     const stream = await subscribe(host);
     await stream.ended;
     await host.exited;
@@ -76,13 +82,37 @@ describe('at the end of the lease', () => {
   });
 });
 
+describe('the time on the way to the host', () => {
+  test('is part of the lease', async () => {
+    await using host = await startHost({ leaseMs: 60_000, monotonicMs: monotonicMs() - 59_000 });
+    const acceptedAt = performance.now();
+    expect(await host.exited).toEqual({ code: 0, signal: null });
+    expect(performance.now() - acceptedAt).toBeLessThan(2000);
+    expect(host.exit().reason).toBe('lease');
+  });
+
+  test('never lengthens it, and is nothing to one without end', async () => {
+    await using ahead = await startHost({ leaseMs: 300, monotonicMs: monotonicMs() + 3_600_000 });
+    await using endless = await startHost({ leaseMs: null, monotonicMs: 0 });
+    expect(await ahead.exited).toEqual({ code: 0, signal: null });
+    expect((await endless.health()).ok).toBe(true);
+  });
+
+  test('counts in a renewal that says when', async () => {
+    await using host = await startHost({ leaseMs: 60_000 });
+    expect((await host.lease({ remainingMs: 60_000, monotonicMs: monotonicMs() - 59_900 })).status).toBe(200);
+    expect(await host.exited).toEqual({ code: 0, signal: null });
+    expect(host.exit().reason).toBe('lease');
+  });
+});
+
 describe('a renewal', () => {
   test('extends, shortens and lifts the lease', async () => {
-    await using host = await startHost({ leaseMs: 800 });
+    await using host = await startHost({ leaseMs: 2000 });
     expect((await host.lease({ remainingMs: 3_000_000_000, expiresAt: '2027-01-01T00:00:00Z' })).status).toBe(200);
     expect(await host.health()).toMatchObject({ ok: true, expiresAt: '2027-01-01T00:00:00Z' });
     expect((await host.lease({})).status).toBe(200);
-    const passed = performance.now() + 900;
+    const passed = endOf(host) + 100;
     await until('the first lease would be over', () => performance.now() > passed);
     expect(await host.health()).toMatchObject({ ok: true, expiresAt: null });
     expect((await host.lease({ remainingMs: 50 })).status).toBe(200);

@@ -58,6 +58,7 @@ describe('a child that ends', () => {
     expect(host.exit()).toMatchObject({
       reason: 'child-exited',
       message: expect.stringMatching(/exited with code 3.*no such database/),
+      child: { code: 3, signal: null },
     });
     expect(host.output()).toContain('no such database');
   });
@@ -88,6 +89,7 @@ describe('a child that ends', () => {
     process.kill(Number((await callTool(client, 'pid')).text), 'SIGKILL');
     expect((await host.exited).code).toBe(70);
     expect(host.exit().message).toContain('was ended by SIGKILL');
+    expect(host.exit().child).toEqual({ code: null, signal: 'SIGKILL' });
     await client.close().catch(() => {});
   });
 
@@ -98,6 +100,26 @@ describe('a child that ends', () => {
     });
     expect((await host.exited).code).toBe(70);
     expect(host.exit().message).toMatch(/exited with code 4.*\[secret\]/);
+  });
+
+  test('does not say the last lines of a secret either', async () => {
+    const lines = ['ab1xy', 'cd2xy', 'ef3xy', 'gh4xy', 'ij5xy', 'kl6xy', 'mn7xy', 'op8xy'];
+    await using host = await startHost({
+      command: fixture('dies-saying', `the key is\n${lines.join('\n')}`),
+      secrets: { KEY: lines.join('\n') },
+    });
+    expect((await host.exited).code).toBe(70);
+    expect(host.exit().message).toContain('the key is\n[secret]');
+    expect(host.exit().message).not.toContain('xy');
+  });
+
+  test.each([10, 2048 - 10, 2048 + 88 - 10])('nor the end of one that is %i bytes from its own', async bytes => {
+    const secret = '0123456789abcdef'.repeat(4);
+    const words = `${'y'.repeat(5000)}${secret}${'x'.repeat(bytes)}`;
+    await using host = await startHost({ command: fixture('dies-saying', words), secrets: { KEY: secret } });
+    expect((await host.exited).code).toBe(70);
+    expect(host.exit().message).toMatch(/exited with code 6\. Its last words: .*x$/);
+    expect(host.exit().message).not.toMatch(/cdef/);
   });
 
   test('leaves no grandchild behind', async () => {

@@ -1,6 +1,8 @@
-import { chmod, chown, mkdir, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { ensureAdminToken } from '../../src/secrets/admin-token.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { answerOf, isRoot, query, useRooms, type Room } from './room.ts';
 
 const newRoom = useRooms();
@@ -36,6 +38,49 @@ test.runIf(isRoot)(
 );
 
 test.runIf(isRoot)(
+  'root without user namespaces starts a second time, whatever the data directory was made in between',
+  async () => {
+    const room = await newRoom();
+    const database = await createTestDatabase();
+    try {
+      for (const mode of [null, 0o700, 0o755]) {
+        if (mode !== null) await chmod(room.dataDir, mode);
+        const server = await room.start({ userNamespaces: false });
+        expect(await uidOf(server.pid)).toBe(nobody.uid);
+        await ensureAdminToken(database.pool, { dataDir: room.dataDir, node: 'node' });
+        expect(await stat(room.dataDir)).toMatchObject({ uid: 0, gid: nobody.gid });
+        expect((await stat(room.dataDir)).mode & 0o777).toBe(0o710);
+        await server.stop();
+      }
+    } finally {
+      await database.close();
+    }
+  },
+  30_000,
+);
+
+test.runIf(isRoot)(
+  "someone else's password file is refused",
+  async () => {
+    const room = await newRoom();
+    await (await room.start()).stop();
+    const password = join(room.dataDir, 'postgres', 'password');
+    await chown(password, nameless.uid, nameless.gid);
+    await expect(room.start()).rejects.toMatchObject({ code: 'PrivateFileForeign' });
+    await chown(password, 0, 0);
+    await rename(password, `${password}.kept`);
+    await symlink(`${password}.kept`, password);
+    await expect(room.start()).rejects.toMatchObject({ code: 'PrivateFileUnreadable' });
+    await rm(password);
+    await rename(`${password}.kept`, password);
+    await chmod(password, 0o644);
+    await (await room.start()).stop();
+    expect((await stat(password)).mode & 0o777).toBe(0o600);
+  },
+  30_000,
+);
+
+test.runIf(isRoot)(
   'a cluster made in a user namespace moves to a machine without',
   async () => {
     const room = await newRoom();
@@ -55,17 +100,18 @@ test.runIf(isRoot)('a place that nobody can reach is a clear error', async () =>
 });
 
 test.runIf(isRoot)(
-  'an ordinary user runs the server as itself, and root takes part without changing that',
+  'an ordinary user runs the server as itself, and root does not take part: whose directory it is could have root do anything',
   async () => {
     const room = await newRoom();
     await giveDataDir(room, nobody);
     const answer = await answerOf(room.starter({}, nobody));
     expect(answer).toMatchObject({ adopted: false });
     expect(await uidOf(answer.pid)).toBe(nobody.uid);
-    const adopted = await room.start();
-    expect(adopted).toMatchObject({ pid: answer.pid, adopted: true });
-    await adopted.stop();
-    expect(await uidOf((await room.start()).pid)).toBe(nobody.uid);
+    await expect(room.start()).rejects.toMatchObject({
+      code: 'DataDirectoryUnsafe',
+      message: expect.stringContaining(`user ${nobody.uid}`),
+    });
+    expect(await answerOf(room.starter({}, nobody))).toMatchObject({ pid: answer.pid, adopted: true });
   },
   30_000,
 );
@@ -91,7 +137,7 @@ test.runIf(isRoot)(
     const room = await newRoom();
     await (await room.start()).stop();
     const answer = await answerOf(room.starter({}, nobody));
-    expect(answer).toMatchObject({ code: 'PostgresDataDirUnusable' });
+    expect(answer).toMatchObject({ code: 'DataDirectoryUnsafe' });
     await chown(join(room.dataDir), nobody.uid, nobody.gid);
     await chown(join(room.dataDir, 'postgres'), nobody.uid, nobody.gid);
     expect(await answerOf(room.starter({}, nobody))).toMatchObject({ code: 'PostgresDataDirUnusable' });

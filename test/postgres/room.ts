@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -161,6 +161,10 @@ async function clear(path: string, children: ChildProcess[]): Promise<void> {
   for (const name of await readdir(path)) {
     const dataDir = join(path, name);
     if ((await readLockFile(join(dataDir, 'postgres', major)).catch(() => undefined))?.kind !== 'running') continue;
+    if (isRoot) {
+      // Another user's, who made it in the test: nothing of it is touched before it is ours.
+      for (const each of [dataDir, join(dataDir, 'postgres', 'password')]) await chown(each, 0, 0);
+    }
     await (await startEmbeddedPostgres({ dataDir })).stop('immediate');
   }
   // Programs that were making a database when their starter was killed end by themselves.

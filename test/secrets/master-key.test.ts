@@ -1,10 +1,12 @@
-import { chmod, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadMasterKey } from '../../src/secrets/master-key.ts';
 import { createPrivateFile, readPrivateFile } from '../../src/secrets/private-file.ts';
 
+const isRoot = process.geteuid?.() === 0;
 let directory: string;
 let files = 0;
 const newPath = (): string => join(directory, `dir-${++files}`, 'master.key');
@@ -74,17 +76,39 @@ test.each([0, 31, 33, 64])('a file of %i bytes is no master key', async length =
 });
 
 test('a directory in its place is refused', async () => {
-  await expect(loadMasterKey(directory, notNeeded)).rejects.toMatchObject({ code: 'PrivateFileUnreadable' });
+  const path = newPath();
+  await mkdir(path, { recursive: true });
+  await expect(loadMasterKey(path, notNeeded)).rejects.toMatchObject({ code: 'PrivateFileUnreadable' });
 });
 
-test('a link to a private file is followed, and to an open one refused', async () => {
+test('a link to a private file is refused, and a pipe without waiting for its writer', async () => {
   const path = newPath();
-  const key = await loadMasterKey(path, notNeeded);
-  const link = `${path}.link`;
-  await symlink(path, link);
-  expect(await loadMasterKey(link, notNeeded)).toEqual(key);
-  await chmod(path, 0o644);
-  await expect(loadMasterKey(link, notNeeded)).rejects.toMatchObject({ code: 'PrivateFileExposed' });
+  await loadMasterKey(path, notNeeded);
+  await symlink(path, `${path}.link`);
+  await expect(loadMasterKey(`${path}.link`, notNeeded)).rejects.toMatchObject({
+    code: 'PrivateFileUnreadable',
+    message: expect.stringContaining('is a link'),
+  });
+  execFileSync('mkfifo', ['-m', '600', `${path}.pipe`]);
+  await expect(loadMasterKey(`${path}.pipe`, notNeeded)).rejects.toMatchObject({ code: 'PrivateFileUnreadable' });
+});
+
+test.runIf(isRoot)("someone else's file is refused, however private", async () => {
+  const path = newPath();
+  await loadMasterKey(path, notNeeded);
+  await chown(path, 65_534, 65_534);
+  await expect(loadMasterKey(path, notNeeded)).rejects.toMatchObject({
+    code: 'PrivateFileForeign',
+    message: expect.stringContaining('user 65534'),
+  });
+});
+
+test('a directory that others may write to is refused, and nothing is made in it', async () => {
+  const path = newPath();
+  await mkdir(dirname(path));
+  await chmod(dirname(path), 0o777);
+  await expect(loadMasterKey(path, notNeeded)).rejects.toMatchObject({ code: 'DataDirectoryUnsafe' });
+  expect(await readdir(dirname(path))).toEqual([]);
 });
 
 test('a private file is never replaced', async () => {

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -108,7 +108,18 @@ test('a data directory that others could read becomes private', async () => {
   await ensureAdminToken(database.pool, config);
   await chmod(config.dataDir, 0o755);
   await ensureAdminToken(database.pool, config);
-  expect((await stat(config.dataDir)).mode & 0o777).toBe(0o700);
+  expect((await stat(config.dataDir)).mode & 0o777).toBe(0o710);
+  // The way through for the group of the embedded database stays.
+  await ensureAdminToken(database.pool, config);
+  expect((await stat(config.dataDir)).mode & 0o777).toBe(0o710);
+});
+
+test("a data directory of someone else's choice is refused before anything in it is used", async () => {
+  const config = newConfig();
+  await mkdir(config.dataDir, { mode: 0o700 });
+  await chmod(config.dataDir, 0o770);
+  await expect(ensureAdminToken(database.pool, config)).rejects.toMatchObject({ code: 'DataDirectoryUnsafe' });
+  expect(await readdir(config.dataDir)).toEqual([]);
 });
 
 test('a file that others can read, or that holds something else, stops the start', async () => {

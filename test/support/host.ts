@@ -59,6 +59,9 @@ export interface HostOptions extends Partial<Omit<Assignment, 'command'>> {
   readonly entry?: string;
 }
 
+/** The machine's monotonic clock, which all its processes share. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** A started host process with its channel, not yet assigned. */
@@ -128,6 +131,7 @@ export async function assign(standby: Standby, listener: Listener, options: Host
     controlTokenHash: sha256(controlToken),
     expiresAt: leaseMs === null ? null : new Date(Date.now() + leaseMs).toISOString(),
     remainingMs: leaseMs,
+    monotonicMs: monotonicMs(),
     host: '127.0.0.1',
     port,
     runDirectory: standby.directory,
