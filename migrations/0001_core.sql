@@ -205,7 +205,7 @@ create table statuses (
   restart_count integer not null default 0,
   -- how far the backoff has gone; set back after ten stable minutes or by a new generation
   backoff_step integer not null default 0,
-  -- the generation for which the restart policy says: not again
+  -- the process generation for which the restart policy says: not again
   held_generation bigint,
   next_start_at timestamptz,
   started_at timestamptz,

@@ -89,7 +89,7 @@ test('a link to a private file is refused, and a pipe without waiting for its wr
     code: 'PrivateFileUnreadable',
     message: expect.stringContaining('is a link'),
   });
-  execFileSync('mkfifo', ['-m', '600', `${path}.pipe`]);
+  execFileSync('/usr/bin/mkfifo', ['-m', '600', `${path}.pipe`]);
   await expect(loadMasterKey(`${path}.pipe`, notNeeded)).rejects.toMatchObject({ code: 'PrivateFileUnreadable' });
 });
 
