@@ -58,6 +58,8 @@ export function createHandover(options: HandoverOptions): Handover {
 
   return {
     async assignment(row, attemptId) {
+      // Before the read: what passes from here on is the lease's, not the host's.
+      const startedMs = monotonicMs();
       const current = await read(row.uid);
       const program = resolveProgram(row, options.programs);
       if (program.state !== 'ready') throw new MiniMcpError('Misconfigured', program.message);
@@ -73,7 +75,7 @@ export function createHandover(options: HandoverOptions): Handover {
         tokenHash: current.token_hash.toString('hex'),
         controlTokenHash: createHash('sha256').update(vault.controlToken(attemptId)).digest('hex'),
         ...lease(current),
-        monotonicMs: monotonicMs(),
+        monotonicMs: startedMs,
         host: options.instanceHost,
         port: row.attempt?.port ?? row.placement_port!,
         runDirectory: options.runDirectory(attemptId),
@@ -82,11 +84,12 @@ export function createHandover(options: HandoverOptions): Handover {
     },
     async renew(row, acknowledged) {
       const attempt = row.attempt!;
+      const startedMs = monotonicMs();
       const current = await read(row.uid);
       const address = { host: options.instanceHost, port: attempt.port, controlToken: vault.controlToken(attempt.id) };
       await options.hosts.renew(
         address,
-        { tokenHash: current.token_hash.toString('hex'), ...lease(current) },
+        { tokenHash: current.token_hash.toString('hex'), ...lease(current), monotonicMs: startedMs },
         renewTimeoutMs,
       );
       await acknowledged(current.expires_at, current.token_version);
