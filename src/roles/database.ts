@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createLoop } from '../../controllers/loop.ts';
 import { identityOf, isAlive } from '../../controllers/runtime/process-table.ts';
@@ -7,6 +7,7 @@ import { migrate } from '../db/migrate.ts';
 import { MiniMcpError, errorMessage } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { startEmbeddedPostgres } from '../postgres/embedded.ts';
+import { secureDataDirectory } from '../secrets/data-directory.ts';
 
 export interface Database {
   readonly connectionString: string;
@@ -25,7 +26,7 @@ const lookMs = 1_000;
  * started, and started again whenever it dies. Throws `DatabaseUnreachable`.
  */
 export async function openDatabase(config: Config, log: Logger): Promise<Database> {
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  await secureDataDirectory(config.dataDir);
   const database = config.databaseUrl === null ? await keepEmbedded(config, log) : external(config.databaseUrl);
   try {
     await migrate(database.connectionString, migrationsDirectory(), message => log.info(message));
