@@ -67,8 +67,8 @@ export async function applyAction(
     case 'delete':
       crashpoint('delete:before-record');
       await transaction(pool, async db => {
-        await append(db, row, effects, { reason: 'Deleted', message: action.reason }, 'Deleting', null);
         if (!(await deleteInstance(db, row.uid))) throw new Error('the instance changed meanwhile');
+        await append(db, row, effects, { reason: 'Deleted', message: action.reason }, 'Deleting', null);
       });
       crashpoint('delete:recorded');
       effects.log.info({ instance: row.name, event: 'Deleted' }, action.reason);

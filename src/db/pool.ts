@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
 export type Pool = pg.Pool;
@@ -44,7 +45,8 @@ export function connectionOptions(connectionString: string, applicationName: str
 const transient = new Set(['40001', '40P01']);
 
 /**
- * Runs `work` in one transaction. Work that lost against another transaction is tried again up to
+ * Runs `work` in one transaction. It should lock the instance first: then its id, which becomes the resource
+ * version, is given after the lock and in the same order. Work that lost against another transaction is tried again up to
  * three times, so it must have no effect outside the database.
  */
 export async function transaction<T>(pool: Pool, work: (client: Queryable) => Promise<T>): Promise<T> {
@@ -53,6 +55,8 @@ export async function transaction<T>(pool: Pool, work: (client: Queryable) => Pr
       return await transactionOnce(pool, work);
     } catch (error) {
       if (attempt === 4 || !transient.has((error as { code?: string }).code ?? '')) throw error;
+      // Two that meet again at once would lose to each other again.
+      await sleep(Math.random() * 5 * attempt);
     }
   }
 }

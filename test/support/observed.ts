@@ -37,6 +37,7 @@ export async function beginAttempt(pool: Pool, uid: string, node: string, port: 
 /** A change of phase with its event, as the process controller writes it. */
 export async function writePhase(pool: Pool, uid: string, to: Phase, attemptId: string | null = null): Promise<void> {
   await transaction(pool, async tx => {
+    await tx.query('select from instances where uid = $1 for share', [uid]);
     const { rows } = await tx.query<{ phase: Phase }>('select phase from statuses where instance_uid = $1', [uid]);
     await tx.query(
       `insert into events (instance_uid, instance_name, controller, node, reason, from_phase, to_phase, message)
