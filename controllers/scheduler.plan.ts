@@ -39,7 +39,7 @@ function candidates(row: PlacementRow, node: NodePorts): number[] {
   const free: number[] = [];
   const warm: number[] = [];
   for (let port = node.port_from; port <= node.port_to; port++) {
-    if (placed.has(port)) continue;
+    if (placed.has(port) || (row.conflicted && port === row.port)) continue;
     (cooling.has(port) ? warm : free).push(port);
   }
   // Its own old port keeps its URL; its own late clients are welcome there.
@@ -48,6 +48,6 @@ function candidates(row: PlacementRow, node: NodePorts): number[] {
       ? [row.last_port]
       : [];
   const inRange = own.filter(port => port >= node.port_from && port <= node.port_to);
-  const rest = free.length > 0 ? free : warm.filter(port => port !== row.port);
+  const rest = free.length > 0 ? free : warm;
   return [...inRange, ...rest.filter(port => !inRange.includes(port))];
 }
