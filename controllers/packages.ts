@@ -5,9 +5,11 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -50,6 +52,7 @@ export function createPackageCache(options: PackageCacheOptions): PackageCache {
 
   async function install(name: string, version: string, target: string): Promise<void> {
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    removeAbandoned(options.directory);
     const temporary = mkdtempSync(join(options.directory, '.installing-'));
     try {
       writeFileSync(join(temporary, 'package.json'), '{"private":true}');
@@ -73,6 +76,8 @@ export function createPackageCache(options: PackageCacheOptions): PackageCache {
           ...(npm.endsWith('.js') ? [npm] : []),
           'install',
           '--ignore-scripts',
+          // A dependency from git would run git with our environment; the registry is all that is meant.
+          '--allow-git=none',
           '--no-audit',
           '--no-fund',
           '--no-save',
@@ -143,6 +148,16 @@ export function createPackageCache(options: PackageCacheOptions): PackageCache {
       for (const child of children) child.kill('SIGKILL');
     },
   };
+}
+
+/** What a kill -9 in the middle of an installation left; one that still runs is younger than its time limit. */
+function removeAbandoned(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith('.installing-')) continue;
+    const path = join(directory, name);
+    const ageMs = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (ageMs > 2 * timeoutMs) rmSync(path, { recursive: true, force: true });
+  }
 }
 
 function readyPackage(target: string, name: string): InstalledPackage {
