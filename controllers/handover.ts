@@ -20,6 +20,7 @@ export interface HandoverOptions {
   readonly node: string;
   readonly instanceHost: string;
   readonly upstreamUrls: Readonly<Record<string, string>>;
+  readonly googleTokenUrl: string | null;
   readonly logLevel: string;
   readonly programs: ProgramOptions;
   readonly runDirectory: (attemptId: string) => string;
@@ -71,6 +72,7 @@ export function createHandover(options: HandoverOptions): Handover {
         config: builtinTypes.get(row.type)?.config.parse(row.config) ?? row.config,
         secrets: await secrets(current),
         upstreamUrl: options.upstreamUrls[row.type] ?? null,
+        tokenUrl: options.googleTokenUrl,
         command: program.command,
         tokenHash: current.token_hash.toString('hex'),
         controlTokenHash: createHash('sha256').update(vault.controlToken(attemptId)).digest('hex'),

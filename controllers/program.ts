@@ -1,7 +1,8 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { builtinTypes, stdioConfig } from '../specs/type.ts';
-import type { StdioConfig } from '../specs/type.ts';
+import { builtinTypes } from '../specs/type.ts';
+import { stdioConfig } from '../specs/types/stdio.ts';
+import type { StdioConfig } from '../specs/types/stdio.ts';
 import type { Assignment } from '../specs/assignment.ts';
 import { baseEnvironment } from './environment.ts';
 import type { PackageCache } from './packages.ts';

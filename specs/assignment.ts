@@ -12,6 +12,7 @@ export const assignment = z.object({
   config: z.record(z.string(), z.unknown()).describe('spec.config, already checked and with defaults'),
   secrets: z.record(z.string(), z.string()).describe("The api key's values; empty without a key"),
   upstreamUrl: z.string().nullable().describe("The vendor API's base URL where the installation overrides it"),
+  tokenUrl: z.string().nullable().default(null).describe('gmail: where tokens are exchanged, where overridden'),
   command: z
     .object({ argv: z.array(z.string()).min(1), env: z.record(z.string(), z.string()), cwd: z.string() })
     .nullable()

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { showObject } from './result.ts';
-import { defineTool, readOnly } from './tool.ts';
-import type { Tool } from './tool.ts';
+import { showObject } from '../tool/result.ts';
+import { defineTool } from './tool.ts';
+import { reads } from '../tool/tool.ts';
+import type { GithubTool } from './tool.ts';
 
 const getMe = defineTool({
   name: 'get_me',
@@ -10,7 +11,7 @@ const getMe = defineTool({
     "The profile of the user whose token this server uses. Ask for it first when a request is about 'me' or 'my'.",
   toolset: 'context',
   input: z.object({}),
-  annotations: readOnly,
+  annotations: reads,
   async run(_input, { api, signal }) {
     const { data: me } = await api.rest.users.getAuthenticated({ request: { signal } });
     return showObject({
@@ -33,4 +34,4 @@ const getMe = defineTool({
   },
 });
 
-export const contextTools: readonly Tool[] = [getMe];
+export const contextTools: readonly GithubTool[] = [getMe];

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { showError, showObject, showPage } from './result.ts';
+import { showError, showObject, showPage } from '../tool/result.ts';
 import { showComment } from './comment.ts';
-import { defineTool, owner, page, perPage, readOnly, repo } from './tool.ts';
-import type { Tool, ToolCall } from './tool.ts';
+import { defineTool, owner, page, perPage, repo } from './tool.ts';
+import { reads } from '../tool/tool.ts';
+import type { GithubCall, GithubTool } from './tool.ts';
 
 interface Issue {
   number: number;
@@ -62,7 +63,7 @@ const listIssues = defineTool({
     page,
     perPage,
   }),
-  annotations: readOnly,
+  annotations: reads,
   async run(input, { api, signal }) {
     const sort = { CREATED_AT: 'created', UPDATED_AT: 'updated', COMMENTS: 'comments' } as const;
     const { data, headers } = await api.rest.issues.listForRepo({
@@ -83,7 +84,7 @@ const listIssues = defineTool({
   },
 });
 
-type ReadCall = Omit<ToolCall, 'signal'> & {
+type ReadCall = Omit<GithubCall, 'signal'> & {
   readonly where: { owner: string; repo: string; issue_number: number; request: { signal: AbortSignal } };
   readonly paging: { page: number; per_page: number };
 };
@@ -123,7 +124,7 @@ const issueRead = defineTool({
     page,
     perPage,
   }),
-  annotations: readOnly,
+  annotations: reads,
   run: (input, { api, signal }) =>
     readMethods[input.method]({
       api,
@@ -156,7 +157,7 @@ const issueWrite = defineTool({
   run: (input, call) => (input.method === 'create' ? createIssue(input, call) : updateIssue(input, call)),
 });
 
-async function createIssue(input: z.output<typeof writeInput>, { api, signal }: ToolCall) {
+async function createIssue(input: z.output<typeof writeInput>, { api, signal }: GithubCall) {
   if (input.title === undefined) return showError('issue_write with method "create" needs a title.');
   const { data } = await api.rest.issues.create({
     owner: input.owner,
@@ -168,7 +169,7 @@ async function createIssue(input: z.output<typeof writeInput>, { api, signal }: 
   return showObject(showIssue(data));
 }
 
-async function updateIssue(input: z.output<typeof writeInput>, { api, signal }: ToolCall) {
+async function updateIssue(input: z.output<typeof writeInput>, { api, signal }: GithubCall) {
   if (input.issue_number === undefined) return showError('issue_write with method "update" needs an issue_number.');
   const { data } = await api.rest.issues.update({
     owner: input.owner,
@@ -192,4 +193,4 @@ function changed({ body, assignees, labels, milestone }: z.output<typeof writeIn
   };
 }
 
-export const issueTools: readonly Tool[] = [listIssues, issueRead, issueWrite];
+export const issueTools: readonly GithubTool[] = [listIssues, issueRead, issueWrite];

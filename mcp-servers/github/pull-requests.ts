@@ -1,9 +1,10 @@
 import type { Octokit } from '@octokit/rest';
 import { z } from 'zod';
 import { showComment } from './comment.ts';
-import { showObject, showPage, showText } from './result.ts';
-import { defineTool, offset, owner, page, perPage, readOnly, repo } from './tool.ts';
-import type { Tool } from './tool.ts';
+import { showObject, showPage, showText } from '../tool/result.ts';
+import { defineTool, offset, owner, page, perPage, repo } from './tool.ts';
+import { reads } from '../tool/tool.ts';
+import type { GithubTool } from './tool.ts';
 
 interface Branch {
   ref: string;
@@ -68,7 +69,7 @@ const listPullRequests = defineTool({
     page,
     perPage,
   }),
-  annotations: readOnly,
+  annotations: reads,
   async run(input, { api, signal }) {
     const { data, headers } = await api.rest.pulls.list({
       owner: input.owner,
@@ -182,7 +183,7 @@ const pullRequestRead = defineTool({
     perPage,
     offset,
   }),
-  annotations: readOnly,
+  annotations: reads,
   run: (input, { api, signal }) =>
     readMethods[input.method]({
       api,
@@ -192,4 +193,4 @@ const pullRequestRead = defineTool({
     }),
 });
 
-export const pullRequestTools: readonly Tool[] = [listPullRequests, pullRequestRead];
+export const pullRequestTools: readonly GithubTool[] = [listPullRequests, pullRequestRead];

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { showError, showList, showObject, showText } from './result.ts';
-import { defineTool, offset, owner, page, perPage, readOnly, repo } from './tool.ts';
-import type { Tool } from './tool.ts';
+import { showError, showList, showObject, showText } from '../tool/result.ts';
+import { defineTool, offset, owner, page, perPage, repo } from './tool.ts';
+import { reads } from '../tool/tool.ts';
+import type { GithubTool } from './tool.ts';
 
 /** A file over this is not fetched: nobody reads ten megabytes a page at a time. */
 const maxFileBytes = 10 * 1024 * 1024;
@@ -24,7 +25,7 @@ const searchRepositories = defineTool({
     page,
     perPage,
   }),
-  annotations: readOnly,
+  annotations: reads,
   async run({ query, sort, order, page: at, perPage: size }, { api, signal }) {
     const { data } = await api.rest.search.repos({
       q: query,
@@ -77,7 +78,7 @@ const getFileContents = defineTool({
     sha: z.string().max(64).optional().describe('A commit, instead of ref'),
     offset,
   }),
-  annotations: readOnly,
+  annotations: reads,
   async run(input, { api, signal }) {
     const path = input.path.replace(/^\/+|\/+$/g, '');
     const ref = input.sha ?? input.ref;
@@ -109,4 +110,4 @@ const getFileContents = defineTool({
   },
 });
 
-export const repositoryTools: readonly Tool[] = [searchRepositories, getFileContents];
+export const repositoryTools: readonly GithubTool[] = [searchRepositories, getFileContents];

@@ -1,33 +1,19 @@
-import type { CallToolResult, ToolAnnotations } from '@modelcontextprotocol/server';
 import type { Octokit } from '@octokit/rest';
 import { z } from 'zod';
-import type { githubToolsets } from '../../specs/type.ts';
+import type { githubToolsets } from '../../specs/types/github.ts';
+import type { Tool, ToolCall } from '../tool/tool.ts';
 
 export type Toolset = (typeof githubToolsets)[number];
 
-export interface ToolCall {
-  readonly api: Octokit;
-  /** Aborts when the client goes away or GitHub takes too long; to be given to every request. */
-  readonly signal: AbortSignal;
-}
-
-/** One MCP tool. `run` answers with the result, or throws what errors.ts explains. */
-export interface Tool<Input extends z.ZodObject = z.ZodObject> {
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
+export type GithubCall = ToolCall<Octokit>;
+export interface GithubTool<Input extends z.ZodObject = z.ZodObject> extends Tool<Octokit, Input> {
   readonly toolset: Toolset;
-  readonly input: Input;
-  readonly annotations: ToolAnnotations;
-  run(input: z.output<Input>, call: ToolCall): Promise<CallToolResult>;
 }
 
 /** Keeps a tool's input type for its own `run` and forgets it for everyone else. */
-export function defineTool<Input extends z.ZodObject>(tool: Tool<Input>): Tool {
+export function defineTool<Input extends z.ZodObject>(tool: GithubTool<Input>): GithubTool {
   return tool;
 }
-
-export const readOnly: ToolAnnotations = { readOnlyHint: true, idempotentHint: true, openWorldHint: true };
 
 /** Arguments that many tools share, worded once. */
 const pathSegment = z

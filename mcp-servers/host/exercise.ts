@@ -39,6 +39,7 @@ export async function exercise(): Promise<void> {
     config: {},
     secrets: { token: '-' },
     upstreamUrl: null,
+    tokenUrl: null,
     command: null,
     tokenHash: '0'.repeat(64),
     controlTokenHash: '0'.repeat(64),

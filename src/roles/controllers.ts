@@ -120,6 +120,7 @@ export async function startControllers(options: ControllersOptions): Promise<Run
         node: config.node,
         instanceHost: config.instanceHost,
         upstreamUrls: config.upstreamUrls,
+        googleTokenUrl: config.googleTokenUrl,
         logLevel: config.logLevel,
         programs,
         runDirectory: runtime.runDirectory,

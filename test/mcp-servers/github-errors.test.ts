@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { callTool, connectLegacy } from '../support/clients.ts';
 import type { ToolAnswer } from '../support/clients.ts';
-import type { Fault } from '../fakes/github/fault.ts';
+import type { GithubFault } from '../fakes/github/fault.ts';
 import { startFakeGithub } from '../support/github.ts';
 import type { FakeGithub } from '../support/github.ts';
 import { startHost } from '../support/host.ts';
@@ -32,7 +32,7 @@ async function askOnce(options: HostOptions): Promise<ToolAnswer> {
   return await ask(other);
 }
 
-test.each<[Fault['kind'], RegExp]>([
+test.each<[GithubFault['kind'], RegExp]>([
   ['rate-limit', /rate limit .* used up .*starts anew at 20\d\d-.*Z, in (8\d|90) s/],
   ['secondary-limit', /secondary rate limit.*Wait 60 s/],
   ['too-many', /fewer requests \(429.*Wait 7 s/],

@@ -126,6 +126,7 @@ export async function assign(standby: Standby, listener: Listener, options: Host
     config: {},
     secrets: command === null ? { token: 'ghp_testtoken' } : {},
     upstreamUrl: 'http://127.0.0.1:9',
+    tokenUrl: null,
     command: resolveCommand(command),
     tokenHash: sha256(token),
     controlTokenHash: sha256(controlToken),

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { StdioConfig } from '../../specs/type.ts';
+import type { StdioConfig } from '../../specs/types/stdio.ts';
 
 /** A program of test/fixtures. */
 export function fixture(name: string): string {

@@ -1,8 +1,8 @@
+import type { VendorFault, VendorReply } from '../vendor.ts';
 import { failed } from './reply.ts';
-import type { Reply } from './reply.ts';
 
 /** Replies in place of the true ones. */
-const replies = {
+export const faults = {
   'rate-limit': () =>
     failed(403, 'API rate limit exceeded', {
       'x-ratelimit-remaining': '0',
@@ -17,16 +17,6 @@ const replies = {
   conflict: () => failed(409, 'Git Repository is empty.'),
   'too-many': () => failed(429, 'Too many requests', { 'retry-after': '7' }),
   'server-error': () => failed(502, 'Server Error'),
-} satisfies Record<string, () => Reply>;
+} satisfies Record<string, () => VendorReply>;
 
-/** What a test switches on: the next calls go wrong in this way, until it is switched off. */
-export interface Fault {
-  /** slow: late by delayMs; truncated: the connection breaks within the body. */
-  readonly kind: keyof typeof replies | 'slow' | 'truncated';
-  readonly delayMs?: number;
-}
-
-/** The reply that a fault puts in place of the true one; null where it leaves the reply alone. */
-export function faultReply({ kind }: Fault): Reply | null {
-  return kind === 'slow' || kind === 'truncated' ? null : replies[kind]();
-}
+export type GithubFault = VendorFault<keyof typeof faults>;
