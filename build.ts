@@ -1,14 +1,16 @@
 /**
  * `node build.ts`: bundles what runs into dist/. Every instance is a process, so the host's start is a feature:
- * CommonJS in one file, because Node's ESM loader costs 4 ms and 6 MB more for the same code; without what no
- * host uses (zod's locales, the SDK's Ajv, undici); behind an entry so small that the compile cache is on
- * before anything large is read. And as a start-up snapshot, which halves what is left.
+ * CommonJS in one file for each type, because Node's ESM loader costs 4 ms and 6 MB more for the same code;
+ * without what no host uses (zod's locales, the SDK's Ajv, undici); behind an entry so small that the compile
+ * cache is on before anything large is read. And as a start-up snapshot, which halves what is left.
  */
-import { spawnSync } from 'node:child_process';
-import { renameSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { build } from 'esbuild';
 import type { BuildOptions, Plugin } from 'esbuild';
+import { servers } from './mcp-servers/host/servers.ts';
 
 const from = (path: string) => resolve(import.meta.dirname, path);
 
@@ -27,29 +29,36 @@ const replaced: Plugin = {
   },
 };
 
-const hostCore: BuildOptions = {
+/** Of all server types this one alone: the lines of the others are left out of servers.ts. */
+const alone = (type: string): Plugin => ({
+  name: 'alone',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]host[\\/]servers\.ts$/ }, ({ path }) => {
+      const isOther = (line: string) => /^ {2}\['/.test(line) && !line.startsWith(`  ['${type}',`);
+      const lines = readFileSync(path, 'utf8').split('\n');
+      return {
+        contents: lines.filter(line => !isOther(line)).join('\n'),
+        loader: 'ts',
+        resolveDir: dirname(path),
+      };
+    });
+  },
+});
+
+const hostOf = (type: string): BuildOptions => ({
   ...common,
   entryPoints: [from('mcp-servers/host/host.ts')],
-  outfile: from('dist/host-core.cjs'),
+  outfile: from(`dist/hosts/${type}.cjs`),
   format: 'cjs',
-  plugins: [replaced],
+  plugins: [replaced, alone(type)],
   inject: [from('mcp-servers/host/web-response.ts')],
-};
-
-/** main.ts alone: it takes the core from the file beside it. */
-const core: Plugin = {
-  name: 'core',
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.\/host\.ts$/ }, () => ({ path: './host-core.cjs', external: true }));
-  },
-};
+});
 
 const hostEntry: BuildOptions = {
   ...common,
-  entryPoints: [from('mcp-servers/host/main.ts')],
+  entryPoints: [from('mcp-servers/host/bundled.ts')],
   outfile: from('dist/host.js'),
   format: 'esm',
-  plugins: [core],
 };
 
 /** A snapshot cannot hold node:http, so every builtin is loaded at its first use; esbuild reads them late. */
@@ -63,20 +72,30 @@ const lateBuiltins = `require = name => {
   });
 };`;
 
-const hostSnapshot: BuildOptions = {
-  ...hostCore,
+const snapshotOf = (type: string): BuildOptions => ({
+  ...hostOf(type),
   entryPoints: [from('mcp-servers/host/snapshot.ts')],
-  outfile: from('dist/host-snapshot.cjs'),
+  outfile: from(`dist/hosts/${type}-snapshot.cjs`),
   banner: { js: lateBuiltins },
-};
+});
 
 /** For this very Node binary, which its name says: `node --snapshot-blob <blob> host --instance …`. */
-function buildSnapshot(): void {
-  const blob = from(`dist/host-${process.version}-${process.platform}-${process.arch}.blob`);
-  const args = ['--snapshot-blob', `${blob}.tmp`, '--build-snapshot', from('dist/host-snapshot.cjs')];
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit', env: {} });
-  if (status === 0) renameSync(`${blob}.tmp`, blob);
-  else process.stderr.write('The host snapshot could not be built; hosts start from dist/host.js instead.\n');
+async function buildSnapshot(type: string): Promise<void> {
+  await build(snapshotOf(type));
+  const blob = from(`dist/hosts/${type}-${process.version}-${process.platform}-${process.arch}.blob`);
+  const source = from(`dist/hosts/${type}-snapshot.cjs`);
+  const args = ['--snapshot-blob', `${blob}.tmp`, '--build-snapshot', source];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'], env: {} });
+  let words = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    words = (words + text).slice(-500);
+  });
+  const [status] = (await once(child, 'close')) as [number | null];
+  rmSync(source);
+  if (status === 0) return renameSync(`${blob}.tmp`, blob);
+  rmSync(`${blob}.tmp`, { force: true });
+  const instead = `The snapshot for ${type} could not be built; its hosts start from dist/host.js instead`;
+  return void process.stderr.write(`${instead}: ${words.trim()}\n`);
 }
 
 /** The command: its packages stay packages, for they are installed with it. */
@@ -91,5 +110,7 @@ const cli: BuildOptions = {
   banner: { js: '#!/usr/bin/env node' },
 };
 
-await Promise.all([hostCore, hostEntry, hostSnapshot, cli].map(options => build(options)));
-buildSnapshot();
+mkdirSync(from('dist/hosts'), { recursive: true });
+const types = [...servers.keys()];
+await Promise.all([hostEntry, cli, ...types.map(hostOf)].map(options => build(options)));
+for (const type of types) await buildSnapshot(type);

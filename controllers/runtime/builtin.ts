@@ -13,8 +13,8 @@ import type { MarkedProcess } from './process-table.ts';
 export interface BuiltinOptions {
   /** Directory of the attempts' run directories. */
   readonly runRoot: string;
-  /** What node is given to run a host, before the host's own arguments. */
-  readonly hostProgram: readonly string[];
+  /** What node is given to run a host for a server type, before the host's own arguments. */
+  readonly hostProgram: (type: string) => readonly string[];
   readonly compileCache: string;
   /** `<installation>/<node>`. */
   readonly owner: string;

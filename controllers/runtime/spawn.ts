@@ -11,7 +11,7 @@ import { attemptMarker, identityOf, ownerMarker } from './process-table.ts';
 import type { StartOutcome } from './runtime.ts';
 
 export interface SpawnerOptions {
-  readonly hostProgram: readonly string[];
+  readonly hostProgram: (type: string) => readonly string[];
   readonly compileCache: string;
   readonly owner: string;
   /** Starts at once: two to four saturate two cores, more only make each take longer. */
@@ -73,7 +73,7 @@ function spawnHost(assignment: Assignment, directory: string, options: SpawnerOp
       process.execPath,
       [
         '--disable-sigusr1',
-        ...options.hostProgram,
+        ...options.hostProgram(assignment.type),
         '--instance',
         assignment.instance.name,
         '--attempt',

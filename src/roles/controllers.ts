@@ -89,7 +89,7 @@ export async function startControllers(options: ControllersOptions): Promise<Run
   const programs = { workRoot, packages };
   const runtime = createBuiltinRuntime({
     runRoot,
-    hostProgram: hostProgram(),
+    hostProgram,
     compileCache: join(config.dataDir, 'cache'),
     owner,
     spawnConcurrency: 3,
@@ -200,16 +200,16 @@ function nodeBeat(config: Config): NodeBeat {
 }
 
 /**
- * How node is told to run a host: from the start-up snapshot where there is one for this very node (half the
- * time to the first answer), else from the bundle, else from its source.
+ * How node is told to run a host: from its type's start-up snapshot where there is one for this very node (half
+ * the time to the first answer), else from the bundle, else from its source.
  */
-function hostProgram(): readonly string[] {
-  const blob = `host-${process.version}-${process.platform}-${process.arch}.blob`;
+function hostProgram(type: string): readonly string[] {
+  const blob = `hosts/${type}-${process.version}-${process.platform}-${process.arch}.blob`;
   const found = (...paths: string[]): string | undefined =>
     paths.map(path => fileURLToPath(new URL(path, import.meta.url))).find(path => existsSync(path));
   const snapshot = found(`./${blob}`, `../../dist/${blob}`);
   if (snapshot !== undefined) return ['--snapshot-blob', snapshot, 'host'];
   const entry = found('./host.js', '../../dist/host.js', '../../mcp-servers/host/main.ts');
   if (entry === undefined) throw new MiniMcpError('HostMissing', 'The host program is missing; run `npm run build`');
-  return [entry];
+  return [entry, '--type', type];
 }

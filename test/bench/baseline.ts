@@ -25,7 +25,8 @@ export async function spawnBare(directory: string, port: number, token: string, 
   const attempt = randomUUID();
   const server = net.createServer();
   await new Promise<void>(done => server.listen({ port, host: '127.0.0.1', exclusive: true }, done));
-  const child = spawn(process.execPath, [resolve('dist/host.js'), '--instance', 'bare', '--attempt', attempt], {
+  const program = [resolve('dist/host.js'), '--type', 'github'];
+  const child = spawn(process.execPath, [...program, '--instance', 'bare', '--attempt', attempt], {
     cwd: run,
     stdio: ['ignore', log, log, 'ipc'],
     env: { PATH: process.env['PATH'] },

@@ -5,14 +5,14 @@ import { fixture } from '../support/fixture.ts';
 import { startFakeGithub } from '../support/github.ts';
 import { startHost } from '../support/host.ts';
 
-/** What `node build.ts` made; the whole folder runs against either with MINIMCP_TEST_HOST. */
-const built = ['dist/host.js', `dist/host-${process.version}-${process.platform}-${process.arch}.blob`];
+/** What `node build.ts` made; the whole folder runs against either with MINIMCP_TEST_HOST=bundle or =snapshot. */
+const built = ['bundle', 'snapshot'] as const;
 
-describe.each(built)('%s', entry => {
-  test.skipIf(!existsSync(entry))('serves GitHub and stdio programs in both eras', async () => {
+describe.each(built)('%s', form => {
+  test.skipIf(!existsSync('dist/host.js'))('serves GitHub and stdio programs in both eras', async () => {
     await using github = await startFakeGithub();
-    await using octo = await startHost({ entry, upstreamUrl: github.url });
-    await using echo = await startHost({ entry, command: fixture('echo') });
+    await using octo = await startHost({ form, upstreamUrl: github.url });
+    await using echo = await startHost({ form, command: fixture('echo') });
     for (const connect of [connectLegacy, connectModern]) {
       const toGithub = await connect(octo);
       expect((await callTool(toGithub, 'get_me')).text).toContain('mona');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { callTool, connectModern, post } from '../support/clients.ts';
 import { fixture } from '../support/fixture.ts';
-import { findMarked, hostEntry, startHost } from '../support/host.ts';
+import { findMarked, hostForm, startHost } from '../support/host.ts';
 import type { TestHost } from '../support/host.ts';
 import { until } from '../support/until.ts';
 
@@ -91,7 +91,7 @@ describe('a drain', () => {
 });
 
 /** A snapshot takes no --import, by which these tests plant their code. */
-const plantable = test.skipIf(hostEntry.endsWith('.blob'));
+const plantable = test.skipIf(hostForm === 'snapshot');
 
 plantable('an error that nobody caught is the last word of a crash', async () => {
   await using host = await startHost({ env: { NODE_OPTIONS: `--import=${crashOnSignal}` } });

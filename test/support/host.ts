@@ -19,8 +19,18 @@ import type {
 import { until } from './until.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-/** MINIMCP_TEST_HOST runs the same tests against a bundle (dist/host.js) or a snapshot (dist/host-….blob). */
-export const hostEntry = process.env['MINIMCP_TEST_HOST'] ?? 'mcp-servers/host/main.ts';
+
+/** Which form of the host runs: from its source, or as `node build.ts` made it. */
+export type HostForm = 'source' | 'bundle' | 'snapshot';
+/** MINIMCP_TEST_HOST runs the same tests against what was built. */
+export const hostForm = (process.env['MINIMCP_TEST_HOST'] ?? 'source') as HostForm;
+
+function programOf(form: HostForm, type: string): string[] {
+  if (form === 'source') return [resolve(root, 'mcp-servers/host/main.ts')];
+  if (form === 'bundle') return [resolve(root, 'dist/host.js'), '--type', type];
+  const blob = `dist/hosts/${type}-${process.version}-${process.platform}-${process.arch}.blob`;
+  return ['--snapshot-blob', resolve(root, blob), 'host'];
+}
 
 export interface Exit {
   readonly code: number | null;
@@ -55,8 +65,8 @@ export interface HostOptions extends Partial<Omit<Assignment, 'command'>> {
   /** The stdio child: argv, or with its environment and directory. */
   readonly command?: string[] | Partial<NonNullable<Assignment['command']>> | null;
   readonly env?: Record<string, string>;
-  /** Another host program than the one under test. */
-  readonly entry?: string;
+  /** In another form than the one under test. */
+  readonly form?: HostForm;
 }
 
 /** The machine's monotonic clock, which all its processes share. */
@@ -72,16 +82,15 @@ export interface Standby {
   readonly exited: Promise<Exit>;
 }
 
-export function spawnHost(env: Record<string, string> = {}, entry = hostEntry): Standby {
-  const file = resolve(root, entry);
-  const program = file.endsWith('.blob') ? ['--snapshot-blob', file, 'host'] : [file];
+export function spawnHost(options: Pick<HostOptions, 'env' | 'form' | 'type' | 'command'> = {}): Standby {
+  const program = programOf(options.form ?? hostForm, typeOf(options));
   const directory = mkdtempSync(join(tmpdir(), 'minimcp-host-'));
   const attempt = randomUUID();
   const output = openSync(join(directory, 'output.log'), 'a');
   const child = spawn(process.execPath, [...program, '--instance', 'test', '--attempt', attempt], {
     stdio: ['ignore', output, output, 'ipc'],
     detached: true,
-    env: { PATH: process.env['PATH'] ?? '', MINIMCP_ATTEMPT: attempt, ...env },
+    env: { PATH: process.env['PATH'] ?? '', MINIMCP_ATTEMPT: attempt, ...options.env },
   });
   closeSync(output);
   const exited = new Promise<Exit>(settle => {
@@ -93,7 +102,7 @@ export function spawnHost(env: Record<string, string> = {}, entry = hostEntry): 
 /** Binds a port, starts a host and hands both over as the controllers do; resolves when it has accepted. */
 export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   const listener = await listen();
-  const standby = spawnHost(options.env, options.entry);
+  const standby = spawnHost(options);
   return assign(standby, listener, options);
 }
 
@@ -117,12 +126,12 @@ export async function assign(standby: Standby, listener: Listener, options: Host
   const { port } = listener.server.address() as AddressInfo;
   const token = `token-${randomBytes(12).toString('hex')}`;
   const controlToken = `control-${randomBytes(12).toString('hex')}`;
-  const { leaseMs = null, command = null, env: _env, entry: _entry, ...overrides } = options;
+  const { leaseMs = null, command = null, env: _env, form: _form, ...overrides } = options;
   const assignment: Assignment = {
     instance: { uid: randomUUID(), name: 'test' },
     attempt: standby.attempt,
     node: 'test-node',
-    type: command === null ? 'github' : 'stdio',
+    type: typeOf(options),
     config: {},
     secrets: command === null ? { token: 'ghp_testtoken' } : {},
     upstreamUrl: 'http://127.0.0.1:9',
@@ -141,6 +150,11 @@ export async function assign(standby: Standby, listener: Listener, options: Host
   };
   await handOver(standby, listener, assignment);
   return describeHost(standby, assignment, { token, controlToken });
+}
+
+/** A github host, unless something else is asked for. */
+function typeOf({ type, command }: Pick<HostOptions, 'type' | 'command'>): string {
+  return type ?? (command === null || command === undefined ? 'github' : 'stdio');
 }
 
 function resolveCommand(command: HostOptions['command']): Assignment['command'] {
