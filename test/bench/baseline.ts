@@ -9,6 +9,13 @@ import { firstAnswer } from './mcp.ts';
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
 
+/** What an instance of each vendor's type starts with. Nobody asks the vendor before the first call of a tool. */
+export const keyValues: Readonly<Record<string, Record<string, string>>> = {
+  github: { token: 'ghp_testtoken' },
+  figma: { token: 'figd_testtoken' },
+  gmail: { clientId: 'bench', clientSecret: 'bench', refreshToken: 'bench' },
+};
+
 export interface Bare {
   readonly port: number;
   readonly child: ChildProcess;
@@ -19,13 +26,19 @@ export interface Bare {
  * What everyone would do by hand: bind, spawn the same bundled server with no compile cache, hand it its
  * assignment. No database, no identity, no health.
  */
-export async function spawnBare(directory: string, port: number, token: string, upstreamUrl: string): Promise<Bare> {
+export async function spawnBare(
+  directory: string,
+  port: number,
+  token: string,
+  upstreamUrl: string,
+  type = 'github',
+): Promise<Bare> {
   const run = mkdtempSync(join(directory, 'bare-'));
   const log = openSync(join(run, 'log'), 'a');
   const attempt = randomUUID();
   const server = net.createServer();
   await new Promise<void>(done => server.listen({ port, host: '127.0.0.1', exclusive: true }, done));
-  const program = [resolve('dist/host.js'), '--type', 'github'];
+  const program = [resolve('dist/host.js'), '--type', type];
   const child = spawn(process.execPath, [...program, '--instance', 'bare', '--attempt', attempt], {
     cwd: run,
     stdio: ['ignore', log, log, 'ipc'],
@@ -36,9 +49,9 @@ export async function spawnBare(directory: string, port: number, token: string, 
     instance: { uid: randomUUID(), name: 'bare' },
     attempt,
     node: 'bench',
-    type: 'github',
-    config: { readOnly: false, toolsets: ['context', 'repos', 'issues', 'pull_requests'] },
-    secrets: { token: 'bench' },
+    type,
+    config: {},
+    secrets: keyValues[type]!,
     upstreamUrl,
     tokenUrl: null,
     command: null,
@@ -65,9 +78,9 @@ export async function spawnBare(directory: string, port: number, token: string, 
 }
 
 /** Milliseconds from a bare spawn to its first MCP answer. */
-export async function timeBare(directory: string, port: number, upstreamUrl: string): Promise<number> {
+export async function timeBare(directory: string, port: number, upstreamUrl: string, type = 'github'): Promise<number> {
   const from = performance.now();
-  const bare = await spawnBare(directory, port, 'bench', upstreamUrl);
+  const bare = await spawnBare(directory, port, 'bench', upstreamUrl, type);
   await firstAnswer(port, 'bench');
   const ms = performance.now() - from;
   await bare.end();

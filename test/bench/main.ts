@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/postgres/embedded.ts';
 import { startFakeGithub } from '../support/github.ts';
 import { until } from '../support/until.ts';
-import { timeBare, timeBareStorm } from './baseline.ts';
+import { keyValues, timeBare, timeBareStorm } from './baseline.ts';
 import { cpuSeconds, median, pairedRatio, printTable, spread } from './figures.ts';
 import type { Row } from './figures.ts';
-import { declare, startProduct, status, timeDeclared, timeKilled } from './product.ts';
+import { declare, remove, startProduct, status, timeDeclared, timeKilled } from './product.ts';
 import type { Product } from './product.ts';
+import { measureTypes } from './types.ts';
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 15);
 const storm = Number(process.env['BENCH_INSTANCES'] ?? 50);
@@ -16,7 +17,6 @@ const stormRounds = 3;
 const idleSeconds = 20;
 const apiPort = 26_001;
 const firstPort = 26_100;
-const token = 'ghp_testtoken';
 const barePorts = Array.from({ length: storm }, (_, index) => 25_000 + index);
 
 const directory = mkdtempSync(join(tmpdir(), 'minimcp-bench-'));
@@ -24,12 +24,10 @@ const say = (text: string): boolean => process.stderr.write(`${text}\n`);
 
 const fake = await startFakeGithub();
 
-async function remove(product: Product, names: readonly string[]): Promise<void> {
-  await Promise.all(names.map(name => product.api('DELETE', `/mcps/${name}?wait=10s`)));
-}
-
 async function measure(product: Product): Promise<Row[]> {
-  await product.api('PUT', '/api-keys/bench', { type: 'github', values: { token } });
+  for (const [type, values] of Object.entries(keyValues)) {
+    await product.api('PUT', `/api-keys/bench-${type}`, { type, values });
+  }
 
   say(`POST to the first answer, ${rounds} pairs …`);
   const declared: number[] = [];
@@ -123,7 +121,7 @@ let product: Product | undefined;
 try {
   product = await startProduct(directory, apiPort, `${firstPort}-${firstPort + 200}`, fake.url);
   const rows = await measure(product);
-  printTable(rows);
+  printTable([...rows, ...(await measureTypes(product, directory, rounds))]);
 } finally {
   await product?.end();
   await database.stop();

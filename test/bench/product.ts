@@ -80,14 +80,18 @@ export async function startProduct(
   return product;
 }
 
-export function declare(product: Product, name: string): Promise<{ status: number }> {
-  return product.api('POST', '/mcps', { metadata: { name }, spec: { type: 'github', apiKey: 'bench', config: {} } });
+export function declare(product: Product, name: string, type = 'github'): Promise<{ status: number }> {
+  return product.api('POST', '/mcps', { metadata: { name }, spec: { type, apiKey: `bench-${type}`, config: {} } });
+}
+
+export async function remove(product: Product, names: readonly string[]): Promise<void> {
+  await Promise.all(names.map(name => product.api('DELETE', `/mcps/${name}?wait=10s`)));
 }
 
 /** Milliseconds from POST to the first MCP answer. */
-export async function timeDeclared(product: Product, name: string): Promise<number> {
+export async function timeDeclared(product: Product, name: string, type = 'github'): Promise<number> {
   const from = performance.now();
-  await declare(product, name);
+  await declare(product, name, type);
   const { port, token } = await product.access(name);
   await firstAnswer(port, token);
   return performance.now() - from;
