@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { showObject } from '../tool/result.ts';
-import { defineTool } from './tool.ts';
+import { showStructured } from '../tool/result.ts';
 import { reads } from '../tool/tool.ts';
+import { defineTool } from './tool.ts';
 import type { GithubTool } from './tool.ts';
 
 const getMe = defineTool({
@@ -11,10 +11,27 @@ const getMe = defineTool({
     "The profile of the user whose token this server uses. Ask for it first when a request is about 'me' or 'my'.",
   toolset: 'context',
   input: z.object({}),
+  output: z.object({
+    login: z.string(),
+    id: z.number(),
+    profile_url: z.string(),
+    name: z.string().nullish(),
+    company: z.string().nullish(),
+    blog: z.string().nullish(),
+    location: z.string().nullish(),
+    email: z.string().nullish(),
+    bio: z.string().nullish(),
+    public_repos: z.number().optional(),
+    total_private_repos: z.number().optional(),
+    followers: z.number().optional(),
+    following: z.number().optional(),
+    created_at: z.string().optional(),
+    updated_at: z.string().optional(),
+  }),
   annotations: reads,
-  async run(_input, { api, signal }) {
-    const { data: me } = await api.rest.users.getAuthenticated({ request: { signal } });
-    return showObject({
+  async run(_input, { api }) {
+    const { data: me } = await api.rest.users.getAuthenticated();
+    return showStructured({
       login: me.login,
       id: me.id,
       profile_url: me.html_url,

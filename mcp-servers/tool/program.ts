@@ -11,12 +11,17 @@ export interface Toolbox<Api> {
   /** For the model, once per connection: what the tools have in common. */
   readonly instructions?: string;
   readonly tools: readonly Tool<Api>[];
-  /** The way to the vendor, for one call. What is expensive about it is made once, at the first call. */
-  connect(): Promise<Api>;
+  /**
+   * The way to the vendor, for one call. What is expensive about it is made once, at the first call. The signal
+   * is the one that the call gets: a way made for one call alone may put it into every request.
+   */
+  connect(signal: AbortSignal): Promise<Api>;
   /** A sentence for the model or the person behind it: what went wrong and what to do next. Never throws. */
   explain(error: unknown): string;
   /** Added to the `_meta` of a result, also of one that is an error: the vendor's limits, for instance. */
   remark?(api: Api): Record<string, unknown> | undefined;
+  /** A sentence for the model under a result that is no error: a limit is nearly used up, for instance. */
+  notice?(api: Api): string | undefined;
   /** One tool call, all its requests to the vendor together, ends after this. */
   readonly callMs: number;
 }
@@ -60,8 +65,10 @@ async function callTool<Api>(
   let api: Api | null = null;
   let result: CallToolResult;
   try {
-    api = await toolbox.connect();
+    api = await toolbox.connect(signal);
     result = await tool.run(input, { api, signal });
+    const notice = result.isError === true ? undefined : toolbox.notice?.(api);
+    if (notice !== undefined) result = { ...result, content: [...result.content, { type: 'text', text: notice }] };
   } catch (error) {
     result = showError(toolbox.explain(signal.aborted ? signal.reason : error));
   }

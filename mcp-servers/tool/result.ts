@@ -7,11 +7,13 @@ const maxBodyLength = 4000;
 
 /** A single object. Too long a text within it is cut and says so. */
 export function showObject(value: object): CallToolResult {
-  return text(
-    JSON.stringify(value, (_key, field: unknown) =>
-      typeof field === 'string' ? cut(field, maxTextLength / 2) : field,
-    ),
-  );
+  return text(shorten(value, maxTextLength / 2));
+}
+
+/** A single object for programs too: of a tool with an output schema. */
+export function showStructured(value: object): CallToolResult {
+  const json = shorten(value, maxTextLength / 2);
+  return { ...text(json), structuredContent: JSON.parse(json) as Record<string, unknown> };
 }
 
 /** A page of a list: as many items as fit, and how to get the others. */
@@ -22,9 +24,7 @@ export function showList(
   const shown: string[] = [];
   let length = 0;
   for (const item of items) {
-    const json = JSON.stringify(item, (_key, field: unknown) =>
-      typeof field === 'string' ? cut(field, maxBodyLength) : field,
-    );
+    const json = shorten(item, maxBodyLength);
     length += json.length + 1;
     if (length > maxTextLength && shown.length > 0) break;
     shown.push(json);
@@ -67,6 +67,13 @@ export function showError(message: string): CallToolResult {
 
 function text(value: string): CallToolResult {
   return { content: [{ type: 'text', text: value }] };
+}
+
+function shorten(value: object, length: number): string {
+  return JSON.stringify(value, (_key, field: unknown) => {
+    if (typeof field === 'bigint') return String(field);
+    return typeof field === 'string' ? cut(field, length) : field;
+  });
 }
 
 function cut(value: string, length: number): string {

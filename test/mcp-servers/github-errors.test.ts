@@ -1,6 +1,9 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startGithub } from '../../mcp-servers/github/github.ts';
+import type { Assignment } from '../../specs/assignment.ts';
+import { githubConfig } from '../../specs/types/github.ts';
 import { callTool, connectLegacy } from '../support/clients.ts';
 import type { ToolAnswer } from '../support/clients.ts';
 import type { GithubFault } from '../fakes/github/fault.ts';
@@ -36,6 +39,12 @@ test.each<[GithubFault['kind'], RegExp]>([
   ['rate-limit', /rate limit .* used up .*starts anew at 20\d\d-.*Z, in (8\d|90) s/],
   ['secondary-limit', /secondary rate limit.*Wait 60 s/],
   ['too-many', /fewer requests \(429.*Wait 7 s/],
+  ['absurd-limit', /secondary rate limit.*Wait a minute/],
+  ['sso', /403: Resource protected.*single sign-on/],
+  ['not-found', /nothing there \(404\)/],
+  ['invalid', /422: Validation Failed; title is too clever.*Correct them/],
+  ['no-json', /none of the GitHub API: check the base URL/],
+  ['half-json', /cut off/],
   ['forbidden', /may not do this \(403: Resource not accessible.*issues=write/],
   ['conflict', /conflict \(409: Git Repository is empty/],
   ['server-error', /problem of its own \(502\).*minute/],
@@ -49,8 +58,18 @@ test.each<[GithubFault['kind'], RegExp]>([
 
 test('an answer that breaks off is an error, not half a result', async () => {
   await github.fail({ kind: 'truncated' });
-  const answer = await ask(host);
-  expect(answer).toEqual({ isError: true, text: expect.stringMatching(/cut off|could not be reached/) });
+  const about = { owner: 'mona', repo: 'demo' };
+  const branches = await ask(host, 'list_branches', about);
+  expect(branches).toEqual({ isError: true, text: expect.stringMatching(/was cut off. Try again/) });
+  const diff = await ask(host, 'pull_request_read', { ...about, method: 'get_diff', pullNumber: 46 });
+  expect(diff).toEqual({ isError: true, text: expect.stringMatching(/was cut off. Try again/) });
+  await github.fail(null);
+});
+
+test('an answer of another shape is an error, not a crash', async () => {
+  await github.fail({ kind: 'wrong-shape' });
+  const answer = await ask(host, 'list_branches', { owner: 'mona', repo: 'demo' });
+  expect(answer).toEqual({ isError: true, text: expect.stringMatching(/not what its API promises/) });
   await github.fail(null);
 });
 
@@ -72,6 +91,29 @@ test('a host without a token is misconfigured', async () => {
   await using other = await startHost({ secrets: {} });
   expect((await other.exited).code).toBe(78);
   expect(other.exit()).toMatchObject({ reason: 'misconfigured', message: expect.stringContaining('token') });
+});
+
+test('what is no token stops the start, and is not told', async () => {
+  await using other = await startHost({ secrets: { token: 'ghp_test\ntoken' } });
+  expect((await other.exited).code).toBe(78);
+  expect(other.exit()).toMatchObject({ reason: 'misconfigured', message: expect.stringContaining('no GitHub token') });
+  expect(JSON.stringify(other.exit()) + other.output()).not.toMatch(/ghp_/);
+  for (const token of ['ghp_test token', 'ghp_tést', '   ', 'ghp_\u0000']) {
+    const assignment = { config: {}, secrets: { token }, upstreamUrl: null } as unknown as Assignment;
+    expect(() => startGithub({ assignment })).toThrow(/no GitHub token/);
+  }
+});
+
+test.each(['https://me:secret@github.test', 'https://github.test/?a', 'https://github.test/#a', 'ftp://github.test'])(
+  'the base URL %s is refused when it is declared',
+  baseUrl => {
+    expect(githubConfig.safeParse({ baseUrl }).success).toBe(false);
+  },
+);
+
+test('a token keeps working with the line break that its file ended with', async () => {
+  const answer = await askOnce({ upstreamUrl: github.url, secrets: { token: 'ghp_testtoken\n' } });
+  expect(answer.isError).toBe(false);
 });
 
 test('nobody there is told from an error of GitHub', async () => {

@@ -39,7 +39,17 @@ describe('the tools', () => {
   test('tell what they change', async () => {
     const { tools } = await client.listTools();
     const writing = tools.filter(tool => tool.annotations?.readOnlyHint !== true).map(tool => tool.name);
-    expect(writing).toEqual(['issue_write']);
+    expect(writing).toEqual([
+      'create_or_update_file',
+      'push_files',
+      'create_branch',
+      'issue_write',
+      'add_issue_comment',
+      'create_pull_request',
+      'update_pull_request',
+      'merge_pull_request',
+      'pull_request_review_write',
+    ]);
     expect(tools.find(tool => tool.name === 'issue_write')?.annotations).toMatchObject({
       destructiveHint: true,
       idempotentHint: false,
@@ -209,7 +219,7 @@ test('readOnly and toolsets take tools away, by name too', async () => {
   });
   const restricted = await connectModern(few);
   const { tools } = await restricted.listTools();
-  expect(tools.map(tool => tool.name)).toEqual(['get_me', 'list_issues', 'issue_read']);
+  expect(tools.map(tool => tool.name)).toEqual(['get_me', 'search_issues', 'list_issues', 'issue_read']);
   await github.forgetCalls();
   const write = { name: 'issue_write', arguments: { ...demo, method: 'create', title: 'x' } };
   await expect(restricted.callTool(write)).rejects.toThrow(/issue_write/);

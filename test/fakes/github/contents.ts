@@ -1,14 +1,23 @@
-import { createHash } from 'node:crypto';
-import { notFound, ok } from './reply.ts';
+import { buildGitCommit } from './commit.ts';
+import { commitTo, filesAt, sha1 } from './git.ts';
+import type { Files } from './git.ts';
+import { created, failed, notFound, ok } from './reply.ts';
 import type { Call, Reply } from './reply.ts';
-import type { ContentDirectory, ContentFile } from './schema.ts';
+import type { ContentDirectory, ContentFile, FileCommit } from './schema.ts';
 import type { RepositoryState } from './state.ts';
 
 /** GitHub leaves the content out of the JSON of larger files. */
 const largestInline = 1024 * 1024;
 
-/** GET /repos/{owner}/{repo}/contents/{path} */
-export function readContents({ files }: RepositoryState, path: string, { accept }: Call): Reply {
+/** /repos/{owner}/{repo}/contents/{path} */
+export function answerContents(repo: RepositoryState, path: string, call: Call): Reply {
+  return call.method === 'PUT' ? writeFile(repo, path, call.body) : readContents(repo, path, call);
+}
+
+function readContents({ git }: RepositoryState, path: string, { accept, query }: Call): Reply {
+  const ref = query.get('ref') ?? 'main';
+  const files = filesAt(git, ref);
+  if (files === null) return failed(404, `No commit found for the ref ${ref}`);
   const bytes = files.get(path);
   if (bytes === undefined) return listDirectory(files, path);
   if (accept.includes('raw')) {
@@ -25,7 +34,7 @@ export function readContents({ files }: RepositoryState, path: string, { accept 
   return ok(file);
 }
 
-function listDirectory(files: ReadonlyMap<string, Buffer>, path: string): Reply {
+function listDirectory(files: Files, path: string): Reply {
   const prefix = path === '' ? '' : `${path}/`;
   const entries = new Map<string, ContentDirectory[number]>();
   for (const [name, bytes] of files) {
@@ -38,13 +47,29 @@ function listDirectory(files: ReadonlyMap<string, Buffer>, path: string): Reply 
   return entries.size === 0 && path !== '' ? notFound() : ok([...entries.values()] satisfies ContentDirectory);
 }
 
+function writeFile({ git }: RepositoryState, path: string, body: Call['body']): Reply {
+  const branch = typeof body['branch'] === 'string' ? body['branch'] : 'main';
+  if (git.commits.size > 0 && !git.heads.has(branch)) return failed(404, `Branch ${branch} not found`);
+  const present = filesAt(git, branch)?.get(path);
+  if (present !== undefined && body['sha'] === undefined) {
+    return failed(422, `Invalid request.\n\n"sha" wasn't supplied.`);
+  }
+  if (present !== undefined && body['sha'] !== sha1(present)) {
+    return failed(409, `${path} does not match ${String(body['sha'])}`);
+  }
+  const bytes = Buffer.from(String(body['content']), 'base64');
+  const commit = commitTo(git, branch, String(body['message']), new Map([[path, bytes]]));
+  const written = { content: { ...describe(path, bytes), type: 'file' }, commit: buildGitCommit(commit) };
+  return present === undefined ? created(written satisfies FileCommit) : ok(written);
+}
+
 function describe(path: string, bytes: Buffer) {
   const url = `https://github.test/contents/${path}`;
   return {
     size: bytes.length,
     name: path.split('/').at(-1)!,
     path,
-    sha: createHash('sha1').update(bytes).digest('hex'),
+    sha: sha1(bytes),
     url,
     git_url: url,
     html_url: url,

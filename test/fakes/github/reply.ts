@@ -4,6 +4,8 @@ export interface Call {
   readonly method: string;
   /** Percent-decoded. */
   readonly path: string;
+  /** As it came. */
+  readonly rawPath: string;
   readonly query: URLSearchParams;
   readonly accept: string;
   readonly body: Record<string, unknown>;
@@ -16,9 +18,16 @@ export interface Reply {
 }
 
 export const ok = (body: unknown): Reply => ({ status: 200, body });
+export const created = (body: unknown): Reply => ({ status: 201, body });
 
-export function failed(status: number, message: string, headers: Record<string, string> = {}): Reply {
-  const body: BasicError = { message, documentation_url: 'https://docs.github.test', status: String(status) };
+export function failed(
+  status: number,
+  message: string,
+  headers: Record<string, string> = {},
+  errors?: string[],
+): Reply {
+  const error: BasicError = { message, documentation_url: 'https://docs.github.test', status: String(status) };
+  const body = errors === undefined ? error : { ...error, errors };
   return { status, body, headers };
 }
 
