@@ -7,5 +7,7 @@ export const figmaConfig = z.strictObject({
 });
 
 export const figmaKey = z.strictObject({
-  token: secretValue.describe('A personal access token of Figma'),
+  token: secretValue
+    .regex(/^[\x21-\x7e]+$/, 'must have no spaces, line breaks or other characters than ASCII')
+    .describe('A personal access token of Figma'),
 });
