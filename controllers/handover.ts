@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Assignment } from '../specs/assignment.ts';
-import { builtinTypes } from '../specs/type.ts';
 import { readHandover } from '../src/db/handover.ts';
 import type { HandoverRow } from '../src/db/handover.ts';
 import type { Pool } from '../src/db/pool.ts';
@@ -12,6 +11,7 @@ import type { Vault } from '../src/secrets/envelope.ts';
 import type { HostClient } from './host-client.ts';
 import { resolveProgram } from './program.ts';
 import type { ProgramOptions } from './program.ts';
+import { assignServer } from './server-type.ts';
 
 export interface HandoverOptions {
   readonly pool: Pool;
@@ -68,10 +68,9 @@ export function createHandover(options: HandoverOptions): Handover {
         instance: { uid: row.uid, name: row.name },
         attempt: attemptId,
         node: options.node,
-        type: row.type,
-        config: builtinTypes.get(row.type)?.config.parse(row.config) ?? row.config,
-        secrets: await secrets(current),
-        upstreamUrl: options.upstreamUrls[row.type] ?? null,
+        ...assignServer(row, await secrets(current)),
+        // Of a registered type there is none, whatever its name.
+        upstreamUrl: program.command === null ? (options.upstreamUrls[row.type] ?? null) : null,
         tokenUrl: options.googleTokenUrl,
         command: program.command,
         tokenHash: current.token_hash.toString('hex'),

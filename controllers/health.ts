@@ -8,9 +8,11 @@ import type { Pool } from '../src/db/pool.ts';
 import { errorMessage } from '../src/errors.ts';
 import type { Logger } from '../src/logger.ts';
 import type { Vault } from '../src/secrets/envelope.ts';
+import { expectsTools, recordToolList } from './health-tools.ts';
+import type { ToolsWatched } from './health-tools.ts';
 import { planHealth } from './health.plan.ts';
 import type { HealthTiming, Probe } from './health.plan.ts';
-import type { HostClient } from './host-client.ts';
+import type { HostAddress, HostClient } from './host-client.ts';
 import { createLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
 import { isMaterial, measureTrees } from './usage.ts';
@@ -54,6 +56,7 @@ interface Patient {
   said: string;
   probed: { requests: number; accessedAt: number | null };
   written: UsageWrite | null;
+  readonly tools: ToolsWatched;
 }
 
 /** Asks every host of this node whether it serves, meters its processes, and records what changed. */
@@ -66,6 +69,7 @@ export function createHealthController(options: HealthOptions): HealthController
     const known = patients.get(target.instance_uid);
     if (known?.target.attempt_id === target.attempt_id) {
       known.ready = target.ready;
+      known.tools.recorded = target.tools_hash;
       return known;
     }
     const patient: Patient = {
@@ -75,27 +79,28 @@ export function createHealthController(options: HealthOptions): HealthController
       said: '',
       probed: { requests: 0, accessedAt: null },
       written: null,
+      tools: { recorded: target.tools_hash, seen: null, waited: 0 },
     };
     patients.set(target.instance_uid, patient);
     return patient;
   }
 
+  function addressOf({ target }: Patient): HostAddress {
+    return { host: options.instanceHost, port: target.port, controlToken: vault.controlToken(target.attempt_id) };
+  }
+
   async function probe(patient: Patient): Promise<Probe> {
     const { target } = patient;
-    const address = {
-      host: options.instanceHost,
-      port: target.port,
-      controlToken: vault.controlToken(target.attempt_id),
-    };
     let health: HostHealth;
     try {
-      health = await hosts.health(address, timing.probeTimeoutMs);
+      health = await hosts.health(addressOf(patient), timing.probeTimeoutMs);
     } catch (error) {
       return { ok: false, message: `The probe failed: ${errorMessage(error)}` };
     }
     if (health.attempt !== target.attempt_id) return { ok: false, message: 'Another process answers on the port' };
     const ago = health.lastAccessedMsAgo;
     patient.probed = { requests: health.requests, accessedAt: ago === null ? null : performance.now() - ago };
+    patient.tools.seen = health.toolsHash;
     return health.ok ? { ok: true } : { ok: false, message: health.message };
   }
 
@@ -141,7 +146,12 @@ export function createHealthController(options: HealthOptions): HealthController
 
   async function rhythm(patient: Patient, nextMs: number): Promise<number> {
     const active = await recordAccess(patient);
-    return (active ? Math.min(timing.activeMs, nextMs) : nextMs) * (0.9 + Math.random() / 5);
+    // Before anything is recorded of it there is no row for them.
+    if (patient.ready !== null)
+      await recordToolList(patient.target.attempt_id, addressOf(patient), patient.tools, options);
+    const soonMs =
+      active || (patient.ready === true && expectsTools(patient.tools)) ? Math.min(timing.activeMs, nextMs) : nextMs;
+    return soonMs * (0.9 + Math.random() / 5);
   }
 
   /** An instance in use shows its counts soon, and is asked for them more often. */
@@ -198,8 +208,9 @@ function usageOf(
 /** A new attempt, or the database knows less of it than we do: after a failover it may have gone back in time. */
 function isNews(patient: Patient | undefined, target: ProbeTarget): boolean {
   if (patient?.target.attempt_id !== target.attempt_id) return true;
-  const differs = patient.ready !== target.ready;
+  const differs = patient.ready !== target.ready || patient.tools.recorded !== target.tools_hash;
   patient.ready = target.ready;
+  patient.tools.recorded = target.tools_hash;
   return differs;
 }
 

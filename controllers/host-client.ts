@@ -11,9 +11,14 @@ export interface HostAddress {
 export interface HostClient {
   /** What the host says of itself. Rejects with a sentence when it does not answer in time or is not the one. */
   health(address: HostAddress, timeoutMs: number): Promise<HostHealth>;
+  /** The same, with its tools. */
+  tools(address: HostAddress, timeoutMs: number): Promise<HostHealth>;
   renew(address: HostAddress, lease: HostLease, timeoutMs: number): Promise<void>;
   close(): void;
 }
+
+/** A host lists at most 2,000 tools. */
+const longestToolsAnswer = 4 * 1024 * 1024;
 
 /** Speaks to hosts over connections that are kept: a new one for every probe costs ten times as much. */
 export function createHostClient(): HostClient {
@@ -25,6 +30,7 @@ export function createHostClient(): HostClient {
     path: string,
     body: string | null,
     timeoutMs: number,
+    longest = 65_536,
   ): Promise<string> {
     return new Promise((resolve, reject) => {
       const started = http.request({
@@ -58,7 +64,7 @@ export function createHostClient(): HostClient {
         response.on('data', (chunk: Buffer) => {
           size += chunk.length;
           // Whoever answers with more is not our host.
-          if (size > 65_536) response.destroy(new Error('the answer is too long'));
+          if (size > longest) response.destroy(new Error('the answer is too long'));
           else chunks.push(chunk);
         });
         response.on('error', reject);
@@ -72,12 +78,18 @@ export function createHostClient(): HostClient {
     });
   }
 
+  function parseHealth(text: string): HostHealth {
+    const parsed = hostHealth.safeParse(parseJson(text));
+    if (!parsed.success) throw new Error('somebody else answers on the port');
+    return parsed.data;
+  }
+
   return {
     async health(address, timeoutMs) {
-      const text = await request(address, 'GET', '/healthz', null, timeoutMs);
-      const parsed = hostHealth.safeParse(parseJson(text));
-      if (!parsed.success) throw new Error('somebody else answers on the port');
-      return parsed.data;
+      return parseHealth(await request(address, 'GET', '/healthz', null, timeoutMs));
+    },
+    async tools(address, timeoutMs) {
+      return parseHealth(await request(address, 'GET', '/healthz?tools=1', null, timeoutMs, longestToolsAnswer));
     },
     async renew(address, lease, timeoutMs) {
       await request(address, 'PUT', '/control/lease', JSON.stringify(lease), timeoutMs);

@@ -1,31 +1,25 @@
-import { spawn } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { accessSync } from 'node:fs';
 import PQueue from 'p-queue';
+import { MiniMcpError, errorMessage } from '../src/errors.ts';
 import type { Logger } from '../src/logger.ts';
-import { baseEnvironment } from './environment.ts';
+import { findEntry } from './packages-entry.ts';
+import { installPackage } from './packages-install.ts';
+import { inspect, installationOf, placeOf } from './packages-manifest.ts';
+import type { Installation, Manifest, PackagePlace } from './packages-manifest.ts';
 
 export type InstalledPackage =
-  | { readonly state: 'ready'; readonly entry: string }
-  | { readonly state: 'installing' | 'misconfigured'; readonly message: string };
+  | { readonly state: 'ready'; readonly entry: string; readonly installation: Installation }
+  /** It is there and looked at, for a moment. */
+  | { readonly state: 'checking'; readonly message: string }
+  | { readonly state: 'installing'; readonly message: string }
+  /** `installed`: it is there, and there is no program in it that could be run. */
+  | { readonly state: 'misconfigured'; readonly message: string; readonly installed: boolean };
 
 export interface PackageCache {
   /** Where the package's program is; starts the installation when it is not there yet. Never waits. */
   resolve(name: string, version: string): InstalledPackage;
-  /** Ends running installations. */
-  close(): void;
+  /** Ends running installations; resolves when nothing of them is left. */
+  close(): Promise<void>;
 }
 
 export interface PackageCacheOptions {
@@ -35,184 +29,110 @@ export interface PackageCacheOptions {
   readonly log: Logger;
 }
 
+/** What is known of a package; a settled one stays until its file is gone. */
+type Known =
+  | Exclude<InstalledPackage, { state: 'misconfigured' }>
+  | (InstalledPackage & { state: 'misconfigured'; retryAtMs: number });
+
 const retryMs = 30_000;
-const timeoutMs = 180_000;
+/** What the registry serves changes only when people change it. */
+const changedRetryMs = 600_000;
+/** Mostly waits for the network; a slow registry must not keep those of others from their turn. */
+const installations = 4;
+const inspections = 2;
 
 /**
- * Packages of the npm registry at exact versions, each installed once, by the running Node, without install
- * scripts and without a shell. A finished installation appears by a rename, so a crash leaves only a
- * temporary directory, and two controllers may install the same package.
+ * Packages of the npm registry at exact versions, each installed once and then read-only, for all controllers
+ * that share the directory. Each process looks once whether an installation is still what was installed; one
+ * that is not is replaced by a new one.
  */
 export function createPackageCache(options: PackageCacheOptions): PackageCache {
+  const known = new Map<string, Known>();
+  /** Those that are worked on. */
   const running = new Set<string>();
-  const failures = new Map<string, { at: number; message: string }>();
-  const children = new Set<{ kill(signal: NodeJS.Signals): boolean }>();
-  const queue = new PQueue({ concurrency: 2 });
-  let closed = false;
+  const installs = new PQueue({ concurrency: installations });
+  const checks = new PQueue({ concurrency: inspections });
+  const closing = new AbortController();
 
-  async function install(name: string, version: string, target: string): Promise<void> {
-    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
-    removeAbandoned(options.directory);
-    const temporary = mkdtempSync(join(options.directory, '.installing-'));
-    try {
-      writeFileSync(join(temporary, 'package.json'), '{"private":true}');
-      await runNpm(temporary, `${name}@${version}`);
-      entryOf(temporary, name);
-      renameSync(temporary, target);
-    } catch (error) {
-      // Another controller's installation of the same package serves as well.
-      rmSync(temporary, { recursive: true, force: true });
-      if (!exists(target)) throw error;
-    }
-  }
-
-  function runNpm(directory: string, spec: string): Promise<void> {
-    const npm = findNpm();
-    if (npm === null) throw new Error('npm was not found on the PATH; install it');
-    return new Promise((resolve, reject) => {
-      const child = spawn(
-        npm.endsWith('.js') ? process.execPath : npm,
-        [
-          ...(npm.endsWith('.js') ? [npm] : []),
-          'install',
-          '--ignore-scripts',
-          // A dependency from git would run git with our environment; the registry is all that is meant.
-          '--allow-git=none',
-          '--no-audit',
-          '--no-fund',
-          '--no-save',
-          '--loglevel=error',
-          // A registry out of reach is told soon; it is tried again from here.
-          '--fetch-retries=1',
-          '--fetch-retry-mintimeout=1000',
-          spec,
-        ],
-        // Its own group: a Ctrl-C in the terminal is for us to pass on.
-        {
-          cwd: directory,
-          stdio: ['ignore', 'ignore', 'pipe'],
-          detached: true,
-          timeout: timeoutMs,
-          killSignal: 'SIGKILL',
-          env: npmEnvironment(),
-        },
-      );
-      children.add(child);
-      let words = '';
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        words = (words + text).slice(-4_000);
-      });
-      child.on('error', reject);
-      child.on('close', code => {
-        children.delete(child);
-        if (code === 0) resolve();
-        else reject(new Error(reasonOf(words) || 'npm gave no reason'));
-      });
-    });
-  }
-
-  function start(name: string, version: string, target: string): void {
-    const key = `${name}@${version}`;
-    if (running.has(key) || closed) return;
+  function begin(key: string, place: PackagePlace): void {
+    if (running.has(key) || closing.signal.aborted) return;
     running.add(key);
-    void queue.add(async () => {
-      const log = options.log.child({ package: key });
-      try {
-        log.info('installing');
-        await install(name, version, target);
-        failures.delete(key);
-        log.info('installed');
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        failures.set(key, { at: performance.now(), message });
-        log.warn({ reason: message }, 'could not be installed');
-      }
+    const log = options.log.child({ package: key });
+    // A failure is told until another try has come to something.
+    const tell = (state: Known): void => {
+      if (known.get(key)?.state !== 'misconfigured') known.set(key, state);
+    };
+    if (exists(place.target)) tell({ state: 'checking', message: `Checking ${key}` });
+    else tell({ state: 'installing', message: `Installing ${key}` });
+    const done = (state: Known | null): void => {
+      if (state !== null) known.set(key, state);
       running.delete(key);
-      options.onChange();
+      if (state !== null && !closing.signal.aborted) options.onChange();
+    };
+    void checks.add(async () => {
+      const found = await inspect(place);
+      if (found.state === 'sound') return done(await settle(place, found.manifest));
+      if (found.state === 'damaged') {
+        log.warn({ reason: found.why }, 'is not as it was installed; it is installed again');
+        tell({ state: 'installing', message: `Installing ${key} again: ${found.why}` });
+      }
+      void installs.add(async () => done(await install(key, place, log)));
     });
+  }
+
+  /** null = another controller is at it; it is asked for again soon. */
+  async function install(key: string, place: PackagePlace, log: Logger): Promise<Known | null> {
+    if (closing.signal.aborted) return null;
+    try {
+      const outcome = await installPackage(place, closing.signal);
+      if (outcome.kind === 'busy') return null;
+      log.info(installationOf(outcome.manifest), 'installed');
+      return await settle(place, outcome.manifest);
+    } catch (error) {
+      const reason = errorMessage(error);
+      log.warn({ reason }, 'could not be installed');
+      const changed = error instanceof MiniMcpError && error.code === 'PackageChanged';
+      return {
+        state: 'misconfigured',
+        message: `${key} could not be installed: ${reason}`,
+        installed: false,
+        retryAtMs: performance.now() + (changed ? changedRetryMs : retryMs),
+      };
+    }
   }
 
   return {
     resolve(name, version) {
       const key = `${name}@${version}`;
-      const target = join(options.directory, encodeURIComponent(key));
-      if (exists(target)) return readyPackage(target, name);
-      const failure = failures.get(key);
-      if (failure === undefined || performance.now() - failure.at > retryMs) start(name, version, target);
-      if (failure === undefined) return { state: 'installing', message: `Installing ${key}` };
-      return { state: 'misconfigured', message: `${key} could not be installed: ${failure.message}` };
+      const place = placeOf(options.directory, name, version);
+      const now = known.get(key);
+      if (now?.state === 'ready' && exists(now.entry)) return now;
+      if (now?.state === 'ready') known.delete(key);
+      if (now?.state === 'misconfigured' && performance.now() < now.retryAtMs) return now;
+      begin(key, place);
+      return known.get(key) ?? { state: 'checking', message: `Checking ${key}` };
     },
-    close() {
-      closed = true;
-      queue.clear();
-      for (const child of children) child.kill('SIGKILL');
+    async close() {
+      closing.abort();
+      await checks.onIdle();
+      await installs.onIdle();
     },
   };
 }
 
-/** What a kill -9 in the middle of an installation left; one that still runs is younger than its time limit. */
-function removeAbandoned(directory: string): void {
-  for (const name of readdirSync(directory)) {
-    if (!name.startsWith('.installing-')) continue;
-    const path = join(directory, name);
-    const ageMs = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-    if (ageMs > 2 * timeoutMs) rmSync(path, { recursive: true, force: true });
-  }
-}
-
-function readyPackage(target: string, name: string): InstalledPackage {
+/** A program that is not there does not come by itself: the version's content is what it is. */
+async function settle(place: PackagePlace, manifest: Manifest): Promise<Known> {
   try {
-    return { state: 'ready', entry: entryOf(target, name) };
+    const entry = await findEntry(place.target, place.name);
+    return { state: 'ready', entry, installation: installationOf(manifest) };
   } catch (error) {
-    return { state: 'misconfigured', message: error instanceof Error ? error.message : String(error) };
+    return { state: 'misconfigured', message: errorMessage(error), installed: true, retryAtMs: Infinity };
   }
-}
-
-/** The package's one program, or the one that is named like it. */
-function entryOf(directory: string, name: string): string {
-  const root = join(directory, 'node_modules', ...name.split('/'));
-  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    bin?: string | Record<string, string>;
-  };
-  const short = name.slice(name.indexOf('/') + 1);
-  const programs = typeof manifest.bin === 'string' ? { [short]: manifest.bin } : (manifest.bin ?? {});
-  const names = Object.keys(programs);
-  const entry = Object.hasOwn(programs, short) ? programs[short] : names.length === 1 ? programs[names[0]!] : undefined;
-  if (entry === undefined) {
-    throw new Error(
-      `${name} has ${names.length === 0 ? 'no program' : `several programs (${names.join(', ')})`}; use spec.config.command`,
-    );
-  }
-  return join(root, entry);
-}
-
-/** npm's own words, without those that are another at each try. */
-function reasonOf(words: string): string {
-  const lines = words.split('\n').map(line => line.replace(/^npm (error|ERR!) ?/, '').trim());
-  return lines
-    .filter(line => line !== '' && !/complete log of this run|_logs/.test(line))
-    .slice(0, 3)
-    .join(' ');
-}
-
-/** With the user's npm configuration, which may name a mirror. */
-function npmEnvironment(): NodeJS.ProcessEnv {
-  const npm = Object.entries(process.env).filter(([name]) => /^(npm_config_|HOME$)/i.test(name));
-  return { ...baseEnvironment(), ...Object.fromEntries(npm) };
-}
-
-/** The program behind the `npm` on the PATH: mostly npm-cli.js, which the running Node can run. */
-function findNpm(): string | null {
-  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
-    const file = join(directory, 'npm');
-    if (directory !== '' && exists(file)) return realpathSync(file);
-  }
-  return null;
 }
 
 function exists(path: string): boolean {
   try {
-    accessSync(path, constants.F_OK);
+    accessSync(path);
     return true;
   } catch {
     return false;

@@ -10,6 +10,7 @@ import { attemptRef } from './process-read.ts';
 import { again } from './process-effects.ts';
 import type { Effects } from './process-effects.ts';
 import { beginProcess, startProcess } from './process-start.ts';
+import { noteTools } from './process-tools.ts';
 import type { Action, World } from './process-world.ts';
 
 /** Carries out one action; returns in how many milliseconds to look again, or null. */
@@ -42,6 +43,8 @@ export async function applyAction(
       });
       crashpoint('renew:recorded');
       return again;
+    case 'note-tools':
+      return noteTools(row, effects);
     case 'stop': {
       crashpoint('stop:before-intent');
       const intend = (db: Queryable): Promise<boolean> => recordStopping(db, row.attempt!.id, action.stopReason);

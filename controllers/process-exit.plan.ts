@@ -13,6 +13,7 @@ const because: Record<StopReason, string> = {
   'spec-changed': 'its spec had changed or a restart was asked for',
   'key-changed': 'its api key had changed',
   'key-missing': 'its api key was gone',
+  'type-changed': 'its type had changed',
   moved: 'it was given another place',
   'start-timeout': 'it was not ready in time',
   unhealthy: 'it did not answer any more',
@@ -79,6 +80,8 @@ function next(
     return again(world, 'Killed', `${end.message}; a new one takes its place`);
   if (end.reason === 'NeverStarted' && outdated(world, attempt) !== null)
     return again(world, 'Killed', 'Superseded before it was started');
+  if (end.reason === 'NeverStarted' && world.program.state === 'installing')
+    return again(world, 'Killed', 'Its package has to be installed before it is started');
   // Up until a moment ago its lease was shorter; a reboot is nobody's failure either.
   if (end.reason === 'lease')
     return again(world, 'Exited', 'It ended with the lease it knew, which was extended since');

@@ -1,5 +1,5 @@
 import { planExit } from './process-exit.plan.ts';
-import { outdated, ready, sick, unwanted } from './process-reasons.plan.ts';
+import { mayWait, outdated, ready, sick, unwanted } from './process-reasons.plan.ts';
 import type { Objection } from './process-reasons.plan.ts';
 import type { Action, Attempt, Limits, StatusChange, World } from './process-world.ts';
 import type { ProcessState } from './runtime/runtime.ts';
@@ -25,7 +25,9 @@ export function planLive(world: World, attempt: Attempt, process: ProcessState, 
         };
       }
       if (!attempt.spawned && process.exit === null && !unwanted(world) && !outdated(world, attempt)) {
-        return { kind: 'start', reason: 'Intended, and no process was found' };
+        if (world.program.state === 'checking') return { kind: 'wait', againMs: 100 };
+        if (world.program.state !== 'installing')
+          return { kind: 'start', reason: 'Intended, and no process was found' };
       }
       return planExit(world, attempt, process, limits);
     default:
@@ -35,15 +37,37 @@ export function planLive(world: World, attempt: Attempt, process: ProcessState, 
 
 function planRunning(world: World, attempt: Attempt, knownForMs: number, limits: Limits): Action {
   if (attempt.stoppingAt !== null) return planStopping(world, attempt, attempt.stoppingAt, limits);
-  const objection = unwanted(world) ?? outdated(world, attempt) ?? sick(world, attempt, knownForMs, limits);
+  const old = outdated(world, attempt);
+  const waits = mayWait(world, old);
+  const objection = unwanted(world) ?? (waits ? null : old) ?? sick(world, attempt, knownForMs, limits);
   if (objection !== null) return stop(world, objection);
   // The phase first: a host that does not answer cannot be told of a new lease, and must not look well for it.
   const phase = planPhase(world, attempt, limits);
   if (phase.kind !== 'wait') return phase;
   const { instance } = world;
+  if (waits && world.status.phase === 'Ready' && world.program.state !== 'checking') {
+    const waiting = planWaiting(world);
+    if (waiting !== null) return waiting;
+  }
   if (attempt.leaseExpiresAt !== instance.expiresAt) return { kind: 'renew', reason: 'The lease has changed' };
   if (attempt.tokenVersion !== instance.tokenVersion) return { kind: 'renew', reason: 'The token was rotated' };
+  const { seen, known } = world.tools;
+  if (seen !== null && seen !== known) return { kind: 'note-tools', reason: 'It has other tools than before' };
   return phase;
+}
+
+/** It serves and is of an older version of its type: said beside Ready, once for each reason. */
+function planWaiting(world: World): Action | null {
+  const message = `Goes on as it was before its type changed: ${world.program.message}`;
+  if (world.status.conditions.some(condition => condition.type === 'Installing' && condition.message === message)) {
+    return null;
+  }
+  const action = mark(world, 'Ready', null);
+  const conditions: StatusChange['conditions'] = [
+    ...action.change.conditions,
+    { type: 'Installing', status: 'True', reason: 'TypeChanged', message },
+  ];
+  return { ...action, change: { ...action.change, conditions } };
 }
 
 /** The ladder: asked to end at `stoppingAt`, killed after the grace. It is never climbed down again. */
@@ -111,7 +135,11 @@ function planPhase(world: World, attempt: Attempt, limits: Limits): Action {
   return { kind: 'wait', againMs: stableInMs };
 }
 
-function mark(world: World, to: 'Starting' | 'Ready' | 'Unhealthy', event: StatusChange['event']): Action {
+function mark(
+  world: World,
+  to: 'Starting' | 'Ready' | 'Unhealthy',
+  event: StatusChange['event'],
+): Action & { kind: 'mark' } {
   const { status, instance, health } = world;
   const stable = to === 'Ready' && status.phase === 'Ready';
   const message = to === 'Ready' ? 'The MCP server answers' : health?.message || 'It has not answered yet';

@@ -1,8 +1,9 @@
-import { builtinTypes } from '../specs/type.ts';
+import { missingSecrets } from '../specs/types/registered.ts';
 import type { AttemptRow, InstanceRow } from '../src/db/world.ts';
 import type { Attempt, StopReason, World } from './process-world.ts';
 import type { Program } from './program.ts';
 import type { AttemptRef, ProcessState } from './runtime/runtime.ts';
+import { typeOf } from './server-type.ts';
 
 export interface Observed {
   readonly process: ProcessState | null;
@@ -24,6 +25,8 @@ export function worldOf(row: InstanceRow, observed: Observed): World {
       expired: row.expired,
       deleting: row.deleting,
       tokenVersion: row.token_version,
+      typeVersion: row.type_version,
+      typeIsNew: row.type_version !== null && row.last_type_version !== row.type_version,
       changedAt: row.updated_at.getTime(),
     },
     key: keyOf(row),
@@ -48,6 +51,7 @@ export function worldOf(row: InstanceRow, observed: Observed): World {
     attempt: row.attempt === null ? null : worldAttempt(row.attempt),
     process: observed.process,
     health: row.health === null ? null : { ...row.health, changedAt: Date.parse(row.health.changed_at) },
+    tools: { seen: row.tools_seen, known: row.tools_known },
     nodeOpen: observed.nodeOpen,
     jitter: observed.jitter,
   };
@@ -58,6 +62,7 @@ export function worldAttempt(row: AttemptRow): Attempt {
     port: row.port,
     processGeneration: row.process_generation,
     keyVersion: row.key_version,
+    typeVersion: row.type_version,
     leaseExpiresAt: time(row.lease_expires_at),
     tokenVersion: row.token_version,
     beganAt: Date.parse(row.began_at),
@@ -79,9 +84,11 @@ export function attemptRef(row: InstanceRow): AttemptRef | null {
 }
 
 function keyOf(row: InstanceRow): World['key'] {
-  const needed = builtinTypes.get(row.type)?.key === 'required';
+  const type = typeOf(row);
+  // One that takes no key any more does not mind the one that it was given before.
+  if (type?.key === 'none') return { state: 'unneeded', version: row.key_version, message: '' };
   if (row.api_key === null) {
-    if (!needed) return { state: 'unneeded', version: null, message: '' };
+    if (type?.key !== 'required') return { state: 'unneeded', version: null, message: '' };
     return missing(`The type ${row.type} needs an api key; name one in spec.apiKey`);
   }
   if (row.key_version === null) {
@@ -90,6 +97,15 @@ function keyOf(row: InstanceRow): World['key'] {
   if (row.key_type !== row.type) {
     return missing(
       `The api key "${row.api_key}" is of type ${row.key_type}; this instance needs one of type ${row.type}`,
+    );
+  }
+  const lacks =
+    type === null || type.manifest === null || row.key_fields === null
+      ? []
+      : missingSecrets(type.manifest, row.key_fields);
+  if (lacks.length > 0) {
+    return missing(
+      `The api key "${row.api_key}" has no ${lacks.join(', ')}, which the type ${row.type} needs; set it anew with PUT /api/v1/api-keys/${row.api_key}`,
     );
   }
   return { state: 'present', version: row.key_version, message: '' };

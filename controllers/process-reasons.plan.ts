@@ -28,7 +28,19 @@ export function outdated(world: World, attempt: Attempt): Objection | null {
     return { reason: 'key-changed', message: 'Its api key has changed since it was started' };
   if (world.placement === null || world.placement.port !== attempt.port)
     return { reason: 'moved', message: 'It was given another place' };
+  // The last, because it may have to wait. Of a type that is gone nothing better could be made.
+  const { typeVersion } = world.instance;
+  if (typeVersion !== null && attempt.typeVersion !== typeVersion)
+    return { reason: 'type-changed', message: 'Its type has changed since it was started' };
   return null;
+}
+
+/** What its type names now is not installed, and perhaps cannot be: until it is, what runs goes on. */
+export function mayWait(world: World, objection: Objection | null): boolean {
+  const { state, notInstalled } = world.program;
+  return (
+    objection?.reason === 'type-changed' && (state === 'installing' || state === 'checking' || notInstalled === true)
+  );
 }
 
 /**

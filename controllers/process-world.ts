@@ -1,6 +1,7 @@
 import type { EventReason } from '../specs/event.ts';
 import type { RestartPolicy } from '../specs/instance.ts';
 import type { Condition, Phase } from '../specs/phase.ts';
+import type { Installation } from './packages-manifest.ts';
 import type { ProcessState } from './runtime/runtime.ts';
 
 /** What the process controller decides on. Times in milliseconds of the database's clock. */
@@ -15,6 +16,10 @@ export interface World {
     readonly expired: boolean;
     readonly deleting: boolean;
     readonly tokenVersion: number | null;
+    /** Of its registered type: what a process is made of now; null = built in, or gone. */
+    readonly typeVersion: number | null;
+    /** It backs off after failures of another version of its type. */
+    readonly typeIsNew: boolean;
     /** When the desired state last changed. */
     readonly changedAt: number;
   };
@@ -23,13 +28,21 @@ export interface World {
     readonly version: number | null;
     readonly message: string;
   };
-  readonly program: { readonly state: 'ready' | 'installing' | 'misconfigured'; readonly message: string };
+  readonly program: {
+    /** `checking`: it is looked at for a moment, which is nothing to tell. */
+    readonly state: 'ready' | 'checking' | 'installing' | 'misconfigured';
+    readonly message: string;
+    /** Of a package that is ready: what its installation came to. */
+    readonly installation?: Installation;
+    /** It is misconfigured because its package could not be installed. */
+    readonly notInstalled?: boolean;
+  };
   /** On this node. */
   readonly placement: { readonly port: number; readonly conflicted: boolean } | null;
   readonly status: {
     readonly phase: Phase;
     readonly observedGeneration: number;
-    readonly conditions: readonly Pick<Condition, 'type' | 'status' | 'message'>[];
+    readonly conditions: readonly Pick<Condition, 'type' | 'status' | 'reason' | 'message'>[];
     readonly backoffStep: number;
     readonly restartCount: number;
     readonly heldGeneration: number | null;
@@ -41,6 +54,8 @@ export interface World {
   /** null exactly when there is no attempt. */
   readonly process: ProcessState | null;
   readonly health: { readonly ready: boolean; readonly message: string; readonly changedAt: number } | null;
+  /** Hashes of the tool list: as the present process was last seen with, and as the instance was last known for. */
+  readonly tools: { readonly seen: string | null; readonly known: string | null };
   /** false = this node gives its processes up (the supervisor ends). */
   readonly nodeOpen: boolean;
   /** 0 to 1, for the backoff. */
@@ -51,6 +66,7 @@ export interface Attempt {
   readonly port: number;
   readonly processGeneration: number;
   readonly keyVersion: number | null;
+  readonly typeVersion: number | null;
   readonly leaseExpiresAt: number | null;
   readonly tokenVersion: number | null;
   readonly beganAt: number;
@@ -69,6 +85,7 @@ export type StopReason =
   | 'spec-changed'
   | 'key-changed'
   | 'key-missing'
+  | 'type-changed'
   | 'moved'
   | 'start-timeout'
   | 'unhealthy';
@@ -142,6 +159,8 @@ export type Action =
   | { readonly kind: 'adopt'; readonly reason: string }
   /** Tell the host its new lease or token. */
   | { readonly kind: 'renew'; readonly reason: string }
+  /** The process has other tools than the instance was known for. */
+  | { readonly kind: 'note-tools'; readonly reason: string }
   | { readonly kind: 'stop'; readonly stopReason: StopReason; readonly change: StatusChange }
   /** Ask it (again) to end. */
   | { readonly kind: 'terminate'; readonly reason: string; readonly againMs: number }

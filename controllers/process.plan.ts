@@ -1,9 +1,13 @@
 import type { Phase } from '../specs/phase.ts';
+import type { Installation } from './packages-manifest.ts';
 import { planLive } from './process-live.plan.ts';
 import { ready } from './process-reasons.plan.ts';
 import type { Action, ConditionDraft, EventDraft, Limits, World } from './process-world.ts';
 
 const placeSoonMs = 1_000;
+const checkedSoonMs = 100;
+/** The reason of a condition, by which its end is known again. */
+const notInstalled = 'NotInstalled';
 
 /** The one next step that brings an instance's process closer to what is desired. */
 export function planProcess(world: World, limits: Limits): Action {
@@ -36,10 +40,14 @@ function planIdle(world: World): Action {
 /** A process should run: is everything there that it needs? */
 function planStart(world: World): Action {
   const { instance, status, key, program, placement } = world;
-  const fresh = status.observedGeneration < instance.generation;
+  const fresh = status.observedGeneration < instance.generation || instance.typeIsNew;
   if (key.state === 'missing') return blocked(world, 'SecretMissing', key.message);
-  if (program.state === 'misconfigured') return blocked(world, 'Misconfigured', program.message);
+  if (program.state === 'misconfigured') {
+    return blocked(world, 'Misconfigured', program.message, program.notInstalled === true ? notInstalled : undefined);
+  }
+  if (program.state === 'checking') return wait(checkedSoonMs);
   if (program.state === 'installing') return installing(world);
+  if (program.installation !== undefined && awaited(world)) return installed(world, program.installation);
   // The scheduler rings when it has found a (new) place.
   if (placement === null || placement.conflicted) return unplaced(world);
   if (status.phase === 'Backoff' && !fresh && status.nextStartAt !== null && status.nextStartAt > world.now) {
@@ -83,8 +91,13 @@ function rest(world: World, to: Phase, event: EventDraft, held = false): Action 
 }
 
 /** Something is missing that only people can mend; what mends it wakes us. */
-function blocked(world: World, type: 'SecretMissing' | 'Misconfigured', message: string): Action {
-  const conditions: ConditionDraft[] = [{ type, status: 'True', reason: type, message }, ready('False', type, message)];
+function blocked(
+  world: World,
+  type: 'SecretMissing' | 'Misconfigured',
+  message: string,
+  reason: string = type,
+): Action {
+  const conditions: ConditionDraft[] = [{ type, status: 'True', reason, message }, ready('False', type, message)];
   const said = world.status.conditions.some(c => c.type === type && c.status === 'True' && c.message === message);
   if (said && world.status.phase === 'Pending' && world.status.observedGeneration === world.instance.generation) {
     return wait(type === 'Misconfigured' ? 10_000 : null);
@@ -92,16 +105,37 @@ function blocked(world: World, type: 'SecretMissing' | 'Misconfigured', message:
   return mark(world, 'Pending', { reason: type, message }, conditions);
 }
 
+/** Told once when it begins to wait, however often it is looked at. */
 function installing(world: World): Action {
-  const message = world.program.message;
-  const said = world.status.conditions.some(c => c.type === 'Installing' && c.message === message);
-  const settled = world.status.phase !== 'Expired' && world.status.phase !== 'Stopped';
-  if (said && settled) return wait(1_000);
-  const to = settled ? world.status.phase : 'Pending';
-  return mark(world, to, to === world.status.phase ? null : { reason: 'Restored', message }, [
+  const { status, program, instance } = world;
+  const { message } = program;
+  const said = status.conditions.some(c => c.type === 'Installing' && c.message === message);
+  const atRest = status.phase === 'Expired' || status.phase === 'Stopped';
+  if (said && !atRest && status.observedGeneration === instance.generation) return wait(1_000);
+  const to = atRest ? 'Pending' : status.phase;
+  const action = mark(world, to, atRest ? { reason: 'Restored', message } : null, [
     { type: 'Installing', status: 'True', reason: 'Installing', message },
     ready('False', 'Installing', message),
   ]);
+  return said ? action : { ...action, change: { ...action.change, also: { reason: 'Installing', message } } };
+}
+
+/** It was told that this instance waits for a package. */
+function awaited({ status }: World): boolean {
+  return status.conditions.some(
+    c => c.type === 'Installing' || (c.type === 'Misconfigured' && c.reason === notInstalled),
+  );
+}
+
+function installed(world: World, installation: Installation): Action {
+  const message = `Installed ${installation.package}@${installation.version}`;
+  const event: EventDraft = { reason: 'Installed', message, data: { ...installation } };
+  const atRest = world.status.phase === 'Expired' || world.status.phase === 'Stopped';
+  const to = atRest ? 'Pending' : world.status.phase;
+  const action = mark(world, to, atRest ? { reason: 'Restored', message } : null, [
+    ready('False', 'Installed', message),
+  ]);
+  return { ...action, change: { ...action.change, also: event } };
 }
 
 function mark(

@@ -1,4 +1,4 @@
-import { readInstance, readInstances, readKeyUsers } from '../src/db/world.ts';
+import { readInstance, readInstances, readInstancesOfType, readKeyUsers } from '../src/db/world.ts';
 import type { InstanceRow } from '../src/db/world.ts';
 import { isOutage } from '../src/db/outage.ts';
 import type { Logger } from '../src/logger.ts';
@@ -105,11 +105,12 @@ export function createProcessController(options: ProcessOptions): ProcessControl
     loops: [loop, exits],
     onRing(kind, key) {
       if (kind === 'instance' || kind === 'placement' || kind === 'expiry' || kind === 'observation') loop.wake(key);
-      if (kind !== 'api-key') return;
-      readKeyUsers(pool, key).then(
+      const users =
+        kind === 'api-key' ? readKeyUsers(pool, key) : kind === 'type' ? readInstancesOfType(pool, key) : null;
+      users?.then(
         uids => uids.forEach(loop.wake),
         // The next resync sees it too.
-        (error: unknown) => log.debug({ err: error }, 'the users of an api key could not be read'),
+        (error: unknown) => log.debug({ err: error, kind }, 'the users could not be read'),
       );
     },
     onReconnect() {

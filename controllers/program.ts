@@ -1,15 +1,29 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { builtinTypes } from '../specs/type.ts';
+import { fillProgram } from '../specs/types/registered.ts';
 import { stdioConfig } from '../specs/types/stdio.ts';
 import type { StdioConfig } from '../specs/types/stdio.ts';
 import type { Assignment } from '../specs/assignment.ts';
 import { baseEnvironment } from './environment.ts';
 import type { PackageCache } from './packages.ts';
+import type { Installation } from './packages-manifest.ts';
+import { typeOf } from './server-type.ts';
+import type { TypedRow } from './server-type.ts';
 
 export type Program =
-  | { readonly state: 'ready'; readonly message: string; readonly command: Assignment['command'] }
-  | { readonly state: 'installing' | 'misconfigured'; readonly message: string };
+  | {
+      readonly state: 'ready';
+      readonly message: string;
+      readonly command: Assignment['command'];
+      /** Of a package. */
+      readonly installation?: Installation;
+    }
+  | {
+      readonly state: 'checking' | 'installing' | 'misconfigured';
+      readonly message: string;
+      /** It is misconfigured because its package could not be installed. */
+      readonly notInstalled?: boolean;
+    };
 
 export interface ProgramOptions {
   /** Directory of the instances' own working directories, which outlive their processes. */
@@ -21,43 +35,55 @@ export interface ProgramOptions {
  * What an instance's host is to run: nothing more for a built-in server, an argv for `stdio`. Cheap enough
  * for every pass, so what was mended (a program installed, a package fetched) is seen by itself.
  */
-export function resolveProgram(
-  instance: { uid: string; type: string; config: Record<string, unknown> },
-  options: ProgramOptions,
-): Program {
-  const type = builtinTypes.get(instance.type);
-  if (type === undefined) return misconfigured(`There is no type "${instance.type}"; GET /types lists what there is`);
+export function resolveProgram(instance: TypedRow & { uid: string }, options: ProgramOptions): Program {
+  const type = typeOf(instance);
+  if (type === null) return misconfigured(`There is no type "${instance.type}"; GET /types lists what there is`);
   const config = type.config.safeParse(instance.config);
   if (!config.success) {
     const issue = config.error.issues[0];
-    return misconfigured(`spec.config does not fit the type: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+    const fault = `${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim();
+    return misconfigured(`spec.config does not fit the type ${type.name} (any more): ${fault}`);
   }
-  if (instance.type !== 'stdio') return { state: 'ready', message: '', command: null };
-  return resolveStdio(instance.uid, stdioConfig.parse(instance.config), options);
+  if (type.manifest !== null) {
+    const where = (field: string): string => `${field} in the manifest of type "${type.name}"`;
+    return resolveStdio(instance.uid, fillProgram(type.manifest, config.data), where, options);
+  }
+  if (type.name !== 'stdio') return { state: 'ready', message: '', command: null };
+  return resolveStdio(instance.uid, stdioConfig.parse(instance.config), field => `spec.config.${field}`, options);
 }
 
-function resolveStdio(uid: string, config: StdioConfig, options: ProgramOptions): Program {
+/** `where` names a field for people: where it has to be mended. */
+function resolveStdio(
+  uid: string,
+  config: StdioConfig,
+  where: (field: string) => string,
+  options: ProgramOptions,
+): Program {
   const home = join(options.workRoot, uid);
   const cwd = config.cwd ?? home;
   if (config.cwd === undefined) mkdirSync(home, { recursive: true, mode: 0o700 });
   else if (!isDirectory(config.cwd))
-    return misconfigured(`spec.config.cwd ${config.cwd} is not a directory; make it or name another`);
+    return misconfigured(`${where('cwd')}: ${config.cwd} is not a directory; make it or name another`);
   const env: Record<string, string> = { ...baseEnvironment(), HOME: home, ...config.env };
 
   if (config.package !== undefined && config.version !== undefined) {
     const installed = options.packages.resolve(config.package, config.version);
-    if (installed.state !== 'ready') return { state: installed.state, message: installed.message };
+    if (installed.state !== 'ready') {
+      const notInstalled = installed.state === 'misconfigured' && !installed.installed;
+      return { state: installed.state, message: installed.message, notInstalled };
+    }
     return {
       state: 'ready',
       message: '',
       command: { argv: [process.execPath, installed.entry, ...config.args], env, cwd },
+      installation: installed.installation,
     };
   }
   const [name = '', ...rest] = config.command ?? [];
   const file = name === 'node' ? process.execPath : findExecutable(name, cwd, env['PATH'] ?? '');
   if (file === null) {
     return misconfigured(
-      `"${name}" was not found or may not be executed; install it, or give its absolute path in spec.config.command`,
+      `"${name}" was not found or may not be executed; install it, or give its absolute path in ${where('command')}`,
     );
   }
   return { state: 'ready', message: '', command: { argv: [file, ...rest, ...config.args], env, cwd } };

@@ -11,6 +11,7 @@ export const assignment = z.object({
   type: z.string().describe('Which server the host loads: github, stdio, …'),
   config: z.record(z.string(), z.unknown()).describe('spec.config, already checked and with defaults'),
   secrets: z.record(z.string(), z.string()).describe("The api key's values; empty without a key"),
+  conceal: z.array(z.string()).optional().describe('What else is secret: parts of the values in secrets'),
   upstreamUrl: z.string().nullable().describe("The vendor API's base URL where the installation overrides it"),
   tokenUrl: z.string().nullable().default(null).describe('gmail: where tokens are exchanged, where overridden'),
   command: z
@@ -70,6 +71,10 @@ export const hostExitCodes: Record<HostExit['reason'], number> = {
   misconfigured: 78,
 };
 
+/** One tool of a server, with a hash over everything it says of itself. */
+export const toolHash = z.object({ name: z.string().max(256), hash: z.string().max(64) });
+export type ToolHash = z.infer<typeof toolHash>;
+
 /** `GET /healthz` with the control token; without it the answer is `{"ok":true}` alone. */
 export const hostHealth = z.object({
   ok: z.boolean().describe('The MCP server answered a request made inside the host'),
@@ -81,6 +86,13 @@ export const hostHealth = z.object({
   requests: z.int(),
   inFlight: z.int(),
   lastAccessedMsAgo: z.number().nullable(),
+  toolsHash: z
+    .string()
+    .max(64)
+    .nullable()
+    .default(null)
+    .describe('SHA-256 (hex) over the list of tools; null until it was read, or where it cannot be'),
+  tools: z.array(toolHash).optional().describe('With ?tools=1: the tools that toolsHash is made of, by name'),
 });
 export type HostHealth = z.infer<typeof hostHealth>;
 

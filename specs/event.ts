@@ -28,6 +28,8 @@ export const eventReasons = [
   'ToolsChanged',
   'Misconfigured',
   'SandboxDegraded',
+  'Installing',
+  'Installed',
 ] as const;
 
 export const eventReason = z.enum(eventReasons);

@@ -2,11 +2,13 @@ import type { z } from 'zod';
 import { figmaConfig, figmaKey } from './types/figma.ts';
 import { githubConfig, githubKey } from './types/github.ts';
 import { gmailConfig, gmailKey } from './types/gmail.ts';
+import type { TypeManifest } from './types/manifest.ts';
 import { stdioConfig, stdioKey } from './types/stdio.ts';
 
 /**
  * A server type: what its instances take. `config` checks spec.config; `keyValues` checks the values
- * of its api key; `key` says whether an instance needs one.
+ * of its api key; `key` says whether an instance needs one, or may have one at all. A registered type has a
+ * manifest, which says what is run; the others are code of their own.
  */
 export interface ServerType {
   readonly name: string;
@@ -14,7 +16,8 @@ export interface ServerType {
   readonly description: string;
   readonly config: z.ZodType<Record<string, unknown>>;
   readonly keyValues: z.ZodType<Record<string, string>>;
-  readonly key: 'required' | 'optional';
+  readonly key: 'required' | 'optional' | 'none';
+  readonly manifest: TypeManifest | null;
 }
 
 const types: readonly ServerType[] = [
@@ -25,6 +28,7 @@ const types: readonly ServerType[] = [
     config: githubConfig,
     keyValues: githubKey,
     key: 'required',
+    manifest: null,
   },
   {
     name: 'figma',
@@ -33,6 +37,7 @@ const types: readonly ServerType[] = [
     config: figmaConfig,
     keyValues: figmaKey,
     key: 'required',
+    manifest: null,
   },
   {
     name: 'gmail',
@@ -41,6 +46,7 @@ const types: readonly ServerType[] = [
     config: gmailConfig,
     keyValues: gmailKey,
     key: 'required',
+    manifest: null,
   },
   {
     name: 'stdio',
@@ -49,6 +55,7 @@ const types: readonly ServerType[] = [
     config: stdioConfig,
     keyValues: stdioKey,
     key: 'optional',
+    manifest: null,
   },
 ];
 

@@ -30,7 +30,8 @@ export interface EndpointPolicy {
   accepting(): boolean;
   serveMcp(request: IncomingMessage, response: ServerResponse, tokenHash: string): Promise<void>;
   denied(status: number): void;
-  health(): Promise<HostHealth>;
+  /** With the tools one by one, where asked for. */
+  health(withTools: boolean): Promise<HostHealth>;
   renew(lease: HostLease): void;
   drain(): void;
 }
@@ -79,7 +80,7 @@ async function serveHealth(policy: EndpointPolicy, request: IncomingMessage, res
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     answer(policy, request, response, 405, notAllowed, { allow: 'GET' });
   } else if (proven) {
-    writeJson(response, 200, await policy.health());
+    writeJson(response, 200, await policy.health(request.url?.endsWith('?tools=1') === true));
   } else {
     answer(policy, request, response, 200, { ok: true });
   }

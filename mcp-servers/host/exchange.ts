@@ -12,7 +12,7 @@ interface Call {
 /** One HTTP request of a client and the calls in its body: several only in a legacy batch. */
 export interface Exchange {
   readonly calls: readonly Call[];
-  /** A subscriptions/listen stream: open for as long as both sides like, so nothing waits for it. */
+  /** A stream that is open for as long as both sides like, so nothing waits for it. */
   readonly listening: boolean;
   readonly tokenHash: string;
   readonly startedMs: number;
@@ -27,7 +27,13 @@ export interface Exchanges {
   /** Exchanges that somebody waits for. */
   readonly inFlight: number;
   readonly lastAccessedMsAgo: number | null;
-  open(body: unknown, tokenHash: string): Exchange;
+  /** `listening` = a stream for what nobody has asked for: a GET. A subscriptions/listen is one anyway. */
+  open(body: unknown, tokenHash: string, listening?: boolean): Exchange;
+  /**
+   * Without sessions a cancellation comes as a request of its own that names nothing but an id. It is obeyed
+   * when that id is unambiguous: two clients may both be waiting for their request number 5.
+   */
+  cancel(body: unknown): void;
   /** A message on its way to the client: an answer settles its call. */
   observe(exchange: Exchange, message: JSONRPCMessage): void;
   close(exchange: Exchange, status: number): void;
@@ -71,14 +77,14 @@ export function createExchanges(log: Log): Exchanges {
     get lastAccessedMsAgo() {
       return accessedMs === null ? null : Math.round(performance.now() - accessedMs);
     },
-    open(body, tokenHash) {
+    open(body, tokenHash, listening = false) {
       accessedMs = performance.now();
-      const messages: unknown[] = Array.isArray(body) ? body.slice(0, longestBatch) : [body];
-      const calls = messages.map(readCall).filter(call => call !== null);
-      for (const message of messages) cancel(message, active);
+      const calls = listMessages(body)
+        .map(readCall)
+        .filter(call => call !== null);
       const exchange: Exchange = {
         calls,
-        listening: calls.some(call => call.method === 'subscriptions/listen'),
+        listening: listening || calls.some(call => call.method === 'subscriptions/listen'),
         tokenHash,
         startedMs: accessedMs,
         abort: new AbortController(),
@@ -86,6 +92,9 @@ export function createExchanges(log: Log): Exchanges {
       };
       active.add(exchange);
       return exchange;
+    },
+    cancel(body) {
+      for (const message of listMessages(body)) cancel(message, active);
     },
     observe(exchange, message) {
       if (!('id' in message) || 'method' in message) return;
@@ -137,6 +146,10 @@ function createDenials(log: Log): (status: number) => void {
   };
 }
 
+function listMessages(body: unknown): unknown[] {
+  return Array.isArray(body) ? body.slice(0, longestBatch) : [body];
+}
+
 function readCall(message: unknown): Call | null {
   if (typeof message !== 'object' || message === null) return null;
   const { id, method, params } = message as { id?: unknown; method?: unknown; params?: { name?: unknown } | null };
@@ -145,10 +158,6 @@ function readCall(message: unknown): Call | null {
   return { id, method: method.slice(0, longestName), tool: tool?.slice(0, longestName) ?? null, settled: false };
 }
 
-/**
- * Without sessions a cancellation comes as a request of its own that names nothing but an id. It is obeyed
- * when that id is unambiguous: two clients may both be waiting for their request number 5.
- */
 function cancel(message: unknown, active: ReadonlySet<Exchange>): void {
   if (typeof message !== 'object' || message === null) return;
   const { method, params } = message as { method?: unknown; params?: { requestId?: unknown } | null };

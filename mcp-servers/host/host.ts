@@ -14,6 +14,7 @@ import { Misconfigured, Unavailable } from './program.ts';
 import type { Program, ProgramContext } from './program.ts';
 import { readIdentity, writeIdentity } from './run-directory.ts';
 import { servers } from './servers.ts';
+import { watchTools } from './tools.ts';
 
 /** What an instance is given at its end, by what ends it. Past the lease everything is over within a second. */
 const patience = {
@@ -54,11 +55,12 @@ export async function runHost(argv: readonly string[]): Promise<void> {
 
 function serve(http: ReturnType<typeof createHttpServer>, handover: Awaited<ReturnType<typeof receiveHandover>>): void {
   const { assignment } = handover;
-  const conceal = createConceal(Object.values(assignment.secrets));
+  const conceal = createConceal([...Object.values(assignment.secrets), ...(assignment.conceal ?? [])]);
   const log = createLog(assignment.logLevel, conceal);
   const exchanges = createExchanges(log);
   const started = Promise.withResolvers<Program>();
   const mcp = createMcp(started.promise, exchanges, log);
+  const tools = watchTools(mcp.request, log);
   let program: Program | null = null;
   const ending = createEnding({ assignment, http, exchanges, log, conceal, program: () => program });
   process.on('uncaughtException', error => ending.crash(error));
@@ -67,7 +69,7 @@ function serve(http: ReturnType<typeof createHttpServer>, handover: Awaited<Retu
   const lease = startLease({ tokenHash, expiresAt, remainingMs, monotonicMs }, () =>
     ending.begin({ reason: 'lease', message: 'The lease is over.', ...patience.lease }),
   );
-  const health = async (): Promise<HostHealth> => {
+  const health = async (withTools: boolean): Promise<HostHealth> => {
     const trouble = ending.begun ? 'it is being stopped' : program === null ? 'it is starting' : program.trouble();
     const message = trouble ?? (await mcp.probe(probeMs)) ?? '';
     return {
@@ -80,6 +82,8 @@ function serve(http: ReturnType<typeof createHttpServer>, handover: Awaited<Retu
       requests: exchanges.answered,
       inFlight: exchanges.inFlight,
       lastAccessedMsAgo: exchanges.lastAccessedMsAgo,
+      toolsHash: tools.list?.hash ?? null,
+      ...(withTools && tools.list !== null && { tools: [...tools.list.tools] }),
     };
   };
   const drain = () => ending.begin({ reason: 'drained', message: 'It was told to stop.', ...patience.drained });
@@ -117,8 +121,9 @@ function serve(http: ReturnType<typeof createHttpServer>, handover: Awaited<Retu
 
   const start = async () => {
     try {
-      program = await startProgram({ assignment, log, conceal, notify: mcp.notify });
+      program = await startProgram({ assignment, log, conceal, notify: tools.tellingOf(mcp.notify) });
       started.resolve(program);
+      tools.refresh();
       ending.begin({ ...(await program.ended), ...patience.program });
     } catch (error) {
       if (!(error instanceof Misconfigured)) return ending.crash(error);

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createMcpHandler, isJsonContentType } from '@modelcontextprotocol/server';
-import type { McpServer, Server, ServerNotifier } from '@modelcontextprotocol/server';
+import { createMcpHandler, isJsonContentType, isLegacyRequest } from '@modelcontextprotocol/server';
+import type { JSONRPCMessage, McpServer, Server, ServerNotifier } from '@modelcontextprotocol/server';
 import type { Exchange, Exchanges } from './exchange.ts';
 import { describeError } from './log.ts';
 import type { Log } from './log.ts';
@@ -10,6 +10,7 @@ import { BodyTooLarge, readBody, readHead, writeJson, writeResponse } from './we
 import type { RequestHead } from './web.ts';
 
 const parseError = -32700;
+const methodNotFound = -32601;
 const internalError = -32603;
 const serverError = -32000;
 
@@ -18,6 +19,8 @@ export interface Mcp {
   serve(request: IncomingMessage, response: ServerResponse, tokenHash: string): Promise<void>;
   /** Sends a request of the host's own through the same handler. Null when it got a result, else why not. */
   ask(message: { method: string; params?: object }, revision: string | null): Promise<string | null>;
+  /** The same, and the whole answer as text; rejects when that is longer than the limit. */
+  request(message: { method: string; params?: object }, limitBytes: number, signal: AbortSignal): Promise<string>;
   /** A ping of its own, for a limited time. */
   probe(timeoutMs: number): Promise<string | null>;
   readonly notify: ServerNotifier;
@@ -25,6 +28,8 @@ export interface Mcp {
 
 interface McpRequest extends RequestHead {
   readonly exchange: Exchange | null;
+  /** Set when a modern request was for a method that nobody behind this host knows. */
+  unknownMethod?: boolean;
 }
 
 /**
@@ -34,10 +39,14 @@ interface McpRequest extends RequestHead {
 export function createMcp(program: Promise<Program>, exchanges: Exchanges, log: Log): Mcp {
   const handler = createMcpHandler(
     async ({ era, requestInfo }) => {
-      const { exchange } = requestInfo as unknown as McpRequest;
+      const asked = requestInfo as unknown as McpRequest;
+      const { exchange } = asked;
       try {
         const server = await (await program).createServer(era);
-        if (exchange !== null) observe(server, message => exchanges.observe(exchange, message));
+        observe(server, message => {
+          if (exchange !== null) exchanges.observe(exchange, message);
+          asked.unknownMethod = era === 'modern' && 'error' in message && message.error.code === methodNotFound;
+        });
         return server;
       } catch (error) {
         if (exchange !== null && error instanceof Unavailable) exchange.unavailable = error.message;
@@ -55,12 +64,18 @@ export function createMcp(program: Promise<Program>, exchanges: Exchanges, log: 
       let exchange: Exchange | null = null;
       try {
         const body = await readJson(request);
-        exchange = exchanges.open(body, tokenHash);
-        const { abort } = exchange;
-        response.once('close', () => abort.abort());
-        const answer = await fetch({ ...readHead(request, abort.signal), exchange }, body);
-        if (exchange.unavailable !== null) return writeUnavailable(response, exchange, exchange.unavailable);
-        await writeResponse(response, answer, abort.signal);
+        const opened = exchanges.open(body, tokenHash, request.method === 'GET');
+        exchange = opened;
+        const { signal } = opened.abort;
+        response.once('close', () => opened.abort.abort());
+        const asked: McpRequest = { ...readHead(request, signal), exchange };
+        const answered = (message: JSONRPCMessage) => exchanges.observe(opened, message);
+        const serveLegacy = await findSessions(program, asked, body);
+        if ((await serveLegacy?.({ request, response, body, answered, signal })) === true) return;
+        exchanges.cancel(body);
+        const answer = await fetch(asked, body);
+        if (opened.unavailable !== null) return writeUnavailable(response, opened, opened.unavailable);
+        await writeResponse(response, answer, signal, asked.unknownMethod === true ? 404 : answer.status);
       } catch (error) {
         writeFailure(response, error, log);
       } finally {
@@ -68,6 +83,7 @@ export function createMcp(program: Promise<Program>, exchanges: Exchanges, log: 
       }
     },
     ask: (message, revision) => ask(fetch, message, revision, new AbortController().signal),
+    request: async (message, limitBytes, signal) => (await post(fetch, message, null, signal, limitBytes)).text,
     async probe(timeoutMs) {
       const signal = AbortSignal.timeout(timeoutMs);
       const late = new Promise<string>(resolve => {
@@ -78,13 +94,45 @@ export function createMcp(program: Promise<Program>, exchanges: Exchanges, log: 
   };
 }
 
+type Fetch = (request: McpRequest, body: unknown) => Promise<Response>;
+
+/** What serves a legacy request in sessions; null for all others, and where the program keeps none. */
+async function findSessions(
+  program: Promise<Program>,
+  request: RequestHead,
+  body: unknown,
+): Promise<NonNullable<Program['serveLegacy']> | null> {
+  // What is no JSON, and a program that failed to start, the handler answers as for everyone.
+  if (request.method === 'POST' && body === undefined) return null;
+  const { serveLegacy } = await program.catch(() => ({ serveLegacy: undefined }));
+  if (serveLegacy === undefined) return null;
+  return (await isLegacyRequest(request as unknown as Request, body)) ? serveLegacy : null;
+}
+
 /** Null when the request got a result, else why not. */
 async function ask(
-  fetch: (request: McpRequest, body: unknown) => Promise<Response>,
+  fetch: Fetch,
   message: { readonly method: string; readonly params?: object },
   revision: string | null,
   signal: AbortSignal,
 ): Promise<string | null> {
+  try {
+    const { text, status } = await post(fetch, message, revision, signal, Infinity);
+    if (text.includes('"result"')) return null;
+    return /"message":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? `answered with status ${status}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Sends a request of the host's own through the handler. Rejects when the answer is longer than the limit. */
+async function post(
+  fetch: Fetch,
+  message: { readonly method: string; readonly params?: object },
+  revision: string | null,
+  signal: AbortSignal,
+  limitBytes: number,
+): Promise<{ text: string; status: number }> {
   const headers = new Map([
     ['content-type', 'application/json'],
     ['accept', 'application/json, text/event-stream'],
@@ -95,24 +143,22 @@ async function ask(
           ['mcp-method', message.method],
         ] as const)),
   ]);
-  const request = {
+  const head = {
     method: 'POST',
     headers: { get: (name: string) => headers.get(name) ?? null },
     signal,
     exchange: null,
   };
-  try {
-    const answer = await fetch(request, { jsonrpc: '2.0', id: 1, ...message });
-    let text = '';
-    const decoder = new TextDecoder();
-    for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
-      text += decoder.decode(chunk, { stream: true });
-    }
-    if (text.includes('"result"')) return null;
-    return /"message":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? `answered with status ${answer.status}`;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+  const answer = await fetch(head, { jsonrpc: '2.0', id: 1, ...message });
+  let text = '';
+  let length = 0;
+  const decoder = new TextDecoder();
+  for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
+    length += chunk.length;
+    if (length > limitBytes) throw new Error(`the answer to ${message.method} is longer than ${limitBytes} bytes`);
+    text += decoder.decode(chunk, { stream: true });
   }
+  return { text, status: answer.status };
 }
 
 /** The body as JSON; undefined where the handler has to look at the request without one. */
@@ -125,7 +171,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 }
 
 /** Sees what the server sends in this exchange, whatever era and transport it gets. */
-function observe(server: McpServer | Server, onSend: (message: Parameters<Exchanges['observe']>[1]) => void): void {
+function observe(server: McpServer | Server, onSend: (message: JSONRPCMessage) => void): void {
   const connect = server.connect.bind(server);
   server.connect = transport => {
     const send = transport.send.bind(transport);

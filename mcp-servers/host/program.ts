@@ -1,4 +1,5 @@
-import type { McpServer, ProtocolEra, Server, ServerNotifier } from '@modelcontextprotocol/server';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { JSONRPCMessage, McpServer, ProtocolEra, Server, ServerNotifier } from '@modelcontextprotocol/server';
 import type { Assignment, HostExit } from '../../specs/assignment.ts';
 import type { Conceal, Log } from './log.ts';
 
@@ -17,6 +18,12 @@ export interface Program {
    * Throws Unavailable with a sentence for the client when that cannot answer.
    */
   createServer(era: ProtocolEra): McpServer | Server | Promise<McpServer | Server>;
+  /**
+   * Answers what comes in a revision with sessions, where the type keeps sessions; without it every request
+   * stands alone. Resolves when the response is over, or with false, and nothing written, for a request that
+   * stands alone all the same. Never rejects.
+   */
+  serveLegacy?(exchange: LegacyExchange): Promise<boolean>;
   /** Why it is known not to be able to answer; null when a request is worth a try. */
   trouble(): string | null;
   /** Settles when the program ends by itself; never for one that is only code. */
@@ -25,6 +32,18 @@ export interface Program {
   stop(graceMs: number): Promise<void>;
   /** Ends everything it started at once, for a host that is about to die. */
   kill(): void;
+}
+
+/** An authorised HTTP request of a legacy client. */
+export interface LegacyExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The JSON of a POST; undefined without one. */
+  readonly body: unknown;
+  /** To be told of every answer before it is on its way: it is counted and logged. */
+  answered(message: JSONRPCMessage): void;
+  /** Aborted when the client has gone, and when its stream has to end. */
+  readonly signal: AbortSignal;
 }
 
 export interface ProgramContext {

@@ -51,12 +51,20 @@ export function readBody(request: IncomingMessage, limitBytes = maxBodyBytes): P
   });
 }
 
-/** Sends a response of the handler, as fast as the client reads it and no further than it stays. */
-export async function writeResponse(target: ServerResponse, response: Response, signal: AbortSignal): Promise<void> {
+/**
+ * Sends a response of the handler, as fast as the client reads it and no further than it stays. Another status
+ * is for an answer that is not a stream.
+ */
+export async function writeResponse(
+  target: ServerResponse,
+  response: Response,
+  signal: AbortSignal,
+  status = response.status,
+): Promise<void> {
   const headers: Record<string, string> = {};
   // The SDK says keep-alive to everyone; only Node knows whether the client asked to close.
   for (const [name, value] of response.headers) if (name !== 'connection') headers[name] = value;
-  target.writeHead(response.status, headers);
+  target.writeHead(headers['content-type'] === 'application/json' ? status : response.status, headers);
   try {
     for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       if (signal.aborted) break;

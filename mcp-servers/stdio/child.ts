@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Assignment } from '../../specs/assignment.ts';
 import { writeWhole } from '../host/log.ts';
 import type { Conceal } from '../host/log.ts';
 import { Misconfigured } from '../host/program.ts';
 import { killMembers, listMembers } from './process-tree.ts';
+import type { Member } from './process-tree.ts';
 
 /** How much of the child's stderr is kept for the message of its end. */
 const tailBytes = 2048;
@@ -20,40 +22,51 @@ export interface ChildEnd {
 }
 
 export interface Child {
+  /** What to call it: `node server.js` says more than `node`. */
+  readonly name: string;
   readonly process: ChildProcess;
   /** Settles when it has exited and its last output is read. Rejects with Misconfigured if it never started. */
   readonly ended: Promise<ChildEnd>;
-  /** The end of its stderr, as text without secrets. */
-  stderrTail(): string;
+  /** How it ended and what it said last, as a sentence without secrets. */
+  describe(end: ChildEnd): string;
+  /** Ends it with all its descendants: kindly at first. */
   stop(graceMs: number): Promise<void>;
-  kill(): void;
 }
 
 type Command = NonNullable<Assignment['command']>;
 
+export interface ChildOptions {
+  readonly command: Command;
+  readonly secrets: Record<string, string>;
+  readonly attempt: string;
+  readonly conceal: Conceal;
+  /** Tells it from its siblings: it is stopped alone then. Null = with everything this process has started. */
+  readonly scope: string | null;
+}
+
 /**
  * Starts the program in a process group of its own, without a shell. The environment is exactly the command's,
- * the secrets, and the marker by which every descendant can be found. Throws Misconfigured.
+ * the secrets, and the markers by which every descendant can be found. Throws Misconfigured.
  */
-export function startChild(
-  command: Command,
-  secrets: Record<string, string>,
-  attempt: string,
-  conceal: Conceal,
-): Child {
+export function startChild({ command, secrets, attempt, conceal, scope }: ChildOptions): Child {
   const [program, ...args] = command.argv as [string, ...string[]];
   let child: ChildProcess;
   try {
     child = spawn(program, args, {
       cwd: command.cwd,
-      env: { ...command.env, ...secrets, ...readMarkers(), MINIMCP_ATTEMPT: attempt },
+      env: {
+        ...command.env,
+        ...secrets,
+        ...readMarkers(),
+        MINIMCP_ATTEMPT: attempt,
+        ...(scope !== null && { MINIMCP_CHILD: scope }),
+      },
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
   } catch (error) {
     throw new Misconfigured(explainSpawn(program, command.cwd, error as NodeJS.ErrnoException));
   }
-  const marker = `MINIMCP_ATTEMPT=${attempt}`;
   const exited = new Promise<ChildEnd>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
       reject(new Misconfigured(explainSpawn(program, command.cwd, error)));
@@ -69,15 +82,23 @@ export function startChild(
   child.stdout?.on('error', () => {});
   const tail = copyStderr(child, conceal);
 
-  const kill = () => killMembers(listMembers(marker), 'SIGKILL');
+  const members = () => {
+    if (scope === null) return listDescendants(attempt);
+    return listMembers(`MINIMCP_CHILD=${scope}`, isRunning(child) ? child.pid! : null);
+  };
+  const name = nameCommand(command.argv);
   return {
+    name,
     process: child,
     ended: exited.then(async end => {
       await Promise.race([closed, wait(lastOutputMs)]);
       return end;
     }),
-    stderrTail: () => tail(),
-    kill,
+    describe({ code, signal }) {
+      const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+      const words = tail().split('\n').slice(-5).join('\n');
+      return `"${name}" ${how}.${words === '' ? '' : ` Its last words: ${words}`}`;
+    },
     async stop(graceMs) {
       const gone = exited.then(
         () => true,
@@ -90,12 +111,34 @@ export function startChild(
         await within(graceMs * (1 - eofShare));
       }
       // What is left ignored SIGTERM or left the group: by marker and descent everything is found.
-      for (let left = listMembers(marker); left.length > 0; left = listMembers(marker)) {
-        killMembers(left, 'SIGKILL');
-        await wait(5);
-      }
+      await killAll(members);
     },
   };
+}
+
+/** Whatever an attempt has started and is still there. */
+const listDescendants = (attempt: string) => listMembers(`MINIMCP_ATTEMPT=${attempt}`, process.pid);
+
+/** Once, without waiting. */
+export function killDescendants(attempt: string): void {
+  killMembers(listDescendants(attempt), 'SIGKILL');
+}
+
+/** Until nothing is left. */
+export async function endDescendants(attempt: string): Promise<void> {
+  await killAll(() => listDescendants(attempt));
+}
+
+async function killAll(list: () => Member[]): Promise<void> {
+  for (let left = list(); left.length > 0; left = list()) {
+    killMembers(left, 'SIGKILL');
+    await wait(5);
+  }
+}
+
+function nameCommand([program = '', script = '']: readonly string[]): string {
+  const name = basename(program);
+  return name === 'node' && script !== '' && !script.startsWith('-') ? `${name} ${basename(script)}` : name;
 }
 
 /** By these the controllers find every process of an installation, so descendants must carry them too. */
@@ -124,11 +167,15 @@ function copyStderr(child: ChildProcess, conceal: Conceal): () => string {
   };
 }
 
+/** Not reaped yet: after that its pid, and so its group's id, may belong to another. */
+function isRunning({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  return pid !== undefined && exitCode === null && signalCode === null;
+}
+
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  // Only while it is not reaped: after that its pid, and so its group's id, may belong to another.
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  if (!isRunning(child)) return;
   try {
-    process.kill(-child.pid, signal);
+    process.kill(-child.pid!, signal);
   } catch {
     // The group is gone already.
   }

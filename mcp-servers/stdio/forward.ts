@@ -1,7 +1,15 @@
 import type { StandardSchemaV1 } from '@modelcontextprotocol/client';
-import { ProtocolError, Server } from '@modelcontextprotocol/server';
+import {
+  isInputRequiredResult,
+  LOG_LEVEL_META_KEY,
+  ProtocolError,
+  SdkError,
+  SdkErrorCode,
+  Server,
+} from '@modelcontextprotocol/server';
 import type {
   JSONRPCRequest,
+  LoggingLevel,
   ProtocolEra,
   Result,
   ServerCapabilities,
@@ -16,6 +24,8 @@ export type Waiting = Set<ServerContext>;
 export interface Forwarding {
   readonly upstream: Upstream;
   readonly waiting: Waiting;
+  /** Shared by the legacy clients of a child that takes the level with each request. */
+  readonly logging: { level: LoggingLevel | null };
   /** Why the child cannot answer any more; null while it lives. */
   ended(): string | null;
 }
@@ -24,6 +34,10 @@ export interface Forwarding {
 const noTimeoutMs = 2 ** 31 - 1;
 const methodNotFound = -32601;
 const internalError = -32603;
+const cannotAsk =
+  'The server asks for input, which a client without a session cannot give. Use a client of 2026-07-28, or set spec.config.isolation to "session".';
+
+type Request = Pick<JSONRPCRequest, 'method' | 'params'>;
 
 /** Takes any result as it is. */
 const anyResult: StandardSchemaV1<unknown, Result> = {
@@ -38,12 +52,14 @@ export function createForwarder(forwarding: Forwarding, era: ProtocolEra): Serve
     ...(upstream.instructions !== undefined && { instructions: upstream.instructions }),
     jsonSchemaValidator: noValidator,
   });
-  server.fallbackRequestHandler = (request, context) => forward(forwarding, request, context);
+  const pass = (request: Request, context: ServerContext) => forward(forwarding, era, request, context);
+  const childIsModern = upstream.client.getProtocolEra() === 'modern';
+  server.fallbackRequestHandler = pass;
   server.setRequestHandler('ping', async (request, context) => {
     // The new revision has no ping; there, every server answers this.
-    const method = upstream.client.getProtocolEra() === 'modern' ? 'server/discover' : request.method;
+    const method = childIsModern ? 'server/discover' : request.method;
     try {
-      await forward(forwarding, { method }, context);
+      await pass({ method }, context);
     } catch (error) {
       // A server that does not know ping is alive enough to say so.
       if (!(error instanceof ProtocolError) || error.code !== methodNotFound) throw error;
@@ -51,7 +67,11 @@ export function createForwarder(forwarding: Forwarding, era: ProtocolEra): Serve
     return {};
   });
   if (upstream.capabilities.logging !== undefined) {
-    server.setRequestHandler('logging/setLevel', (request, context) => forward(forwarding, request, context));
+    server.setRequestHandler('logging/setLevel', (request, context) => {
+      if (!childIsModern) return pass(request, context);
+      forwarding.logging.level = request.params.level;
+      return {};
+    });
   }
   return server;
 }
@@ -77,7 +97,8 @@ function offerCapabilities(offered: ServerCapabilities, era: ProtocolEra): Serve
 
 async function forward(
   forwarding: Forwarding,
-  request: Pick<JSONRPCRequest, 'method' | 'params'>,
+  era: ProtocolEra,
+  request: Request,
   context: ServerContext,
 ): Promise<Result> {
   const { upstream, waiting, ended } = forwarding;
@@ -90,21 +111,50 @@ async function forward(
   };
   waiting.add(context);
   try {
+    const params = { ...request.params, ...wireParams(forwarding, era, request, context) };
     const result = await upstream.client.request(
-      { method: request.method, ...(request.params !== undefined && { params: request.params }) },
+      { method: request.method, ...(Object.keys(params).length > 0 && { params }) },
       anyResult,
       {
         signal: context.mcpReq.signal,
         timeout: noTimeoutMs,
+        // What the child asks is for the client to answer, in its next request.
+        allowInputRequired: true,
         ...(progressToken !== undefined && { onprogress }),
       },
     );
     await progressSent;
+    if (era === 'legacy' && isInputRequiredResult(result)) throw new ProtocolError(internalError, cannotAsk);
     return result;
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
+    if (error instanceof SdkError && error.code === SdkErrorCode.MethodNotSupportedByProtocolVersion) {
+      throw new ProtocolError(methodNotFound, `The server does not know ${request.method}.`);
+    }
     throw new ProtocolError(internalError, ended() ?? (error instanceof Error ? error.message : String(error)));
   } finally {
     waiting.delete(context);
   }
+}
+
+/**
+ * What the SDK has taken out of the request for itself, and the child needs: who the client is and what it can do,
+ * and its answers to what the child had asked.
+ */
+function wireParams(
+  { upstream, logging }: Forwarding,
+  era: ProtocolEra,
+  { params }: Request,
+  { mcpReq }: ServerContext,
+): Record<string, unknown> {
+  if (upstream.client.getProtocolEra() !== 'modern') return {};
+  const { _meta: meta } = params ?? {};
+  const { envelope, inputResponses } = mcpReq;
+  const state = mcpReq.requestState();
+  const level = era === 'legacy' && logging.level !== null ? { [LOG_LEVEL_META_KEY]: logging.level } : {};
+  return {
+    _meta: { ...meta, ...envelope, ...level },
+    ...(inputResponses !== undefined && { inputResponses }),
+    ...(state !== undefined && { requestState: state }),
+  };
 }

@@ -1,6 +1,7 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JSONRPCMessage } from '@modelcontextprotocol/client';
+import { writeWhole } from '../host/log.ts';
 import { splitLines } from './lines.ts';
 
 /** An answer over this is dropped, and its request gets an error. */
@@ -8,9 +9,15 @@ const maxLineBytes = 16 * 1024 * 1024;
 /** While this many messages wait, the child has to wait as well. */
 const maxWaiting = 64;
 const openBrace = 0x7b;
+const newline = Buffer.from('\n');
+/** A line of plain text is passed on to the log up to here. */
+const maxNoiseBytes = 8 * 1024;
+/** Requests a child does not read pile up to here; then they are refused. */
+const maxUnreadBytes = 16 * 1024 * 1024;
 
 export interface MessageReader {
-  onMessage(message: JSONRPCMessage): void;
+  /** May return a promise: nothing more is read before it is settled. */
+  onMessage(message: JSONRPCMessage): Promise<void> | void;
   /** A line on stdout that is no JSON-RPC: a banner, a print that should have gone to stderr. */
   onNoise(line: Buffer): void;
 }
@@ -27,7 +34,7 @@ export async function readMessages(stream: Readable, { onMessage, onNoise }: Mes
 
   const deliver = async () => {
     for (let message = waiting.shift(); message !== undefined; message = waiting.shift()) {
-      onMessage(message);
+      await onMessage(message);
       if (!('id' in message)) await nextTurn();
     }
     busy = false;
@@ -63,22 +70,37 @@ export async function readMessages(stream: Readable, { onMessage, onNoise }: Mes
   await delivered;
 }
 
+/** What a child prints on stdout and should not goes where its stderr goes. */
+export function passNoise(line: Buffer): void {
+  writeWhole(2, Buffer.concat([line.subarray(0, maxNoiseBytes), newline]));
+}
+
+/** Throws an Error with a sentence for the client when the child cannot be told. */
+export function writeMessage(stdin: Writable | null, message: object): void {
+  if (stdin === null || !stdin.writable) throw new Error('The server has closed its input.');
+  if (stdin.writableLength > maxUnreadBytes) throw new Error('The server does not read its input.');
+  stdin.write(`${JSON.stringify(message)}\n`);
+}
+
 function parseMessage(line: Buffer): JSONRPCMessage | null {
   // A flood of text is told from JSON by its first byte: a thrown SyntaxError per line would cost far more.
   if (line[0] !== openBrace && line.toString('latin1', 0, 64).trimStart()[0] !== '{') return null;
   try {
     const value = JSON.parse(line.toString('utf8')) as unknown;
-    if (typeof value !== 'object' || value === null || !('jsonrpc' in value)) return null;
+    if (typeof value !== 'object' || value === null || !('jsonrpc' in value) || value.jsonrpc !== '2.0') return null;
     return 'method' in value || 'id' in value ? (value as JSONRPCMessage) : null;
   } catch {
     return null;
   }
 }
 
+const id = String.raw`"id"\s*:\s*(-?\d+|"(?:[^"\\]|\\.)*")`;
+const version = String.raw`"jsonrpc"\s*:\s*"2\.0"`;
+const idAtStart = new RegExp(String.raw`^\s*\{\s*${version}\s*,\s*${id}\s*,\s*"(?:result|error)"`);
+const idAtEnd = new RegExp(String.raw`,\s*${id}\s*(?:,\s*${version}\s*)?\}\s*$`);
+
 /** Which request an answer belongs to, from the edges of its line: the id is at either end. */
-function answeredId(head: string, tail: string): number | null {
-  const match =
-    /^\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d+)\s*,\s*"(?:result|error)"/.exec(head) ??
-    /,\s*"id"\s*:\s*(\d+)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/.exec(tail);
-  return match === null ? null : Number(match[1]);
+function answeredId(head: string, tail: string): string | number | null {
+  const match = idAtStart.exec(head) ?? idAtEnd.exec(tail);
+  return match === null ? null : (JSON.parse(match[1]!) as string | number);
 }

@@ -12,18 +12,18 @@ interface Stat extends Member {
 }
 
 /**
- * All processes below this one, and all whose environment carries the marker, wherever they have gone:
+ * All processes below the root, and all whose environment carries the marker, wherever they have gone:
  * a grandchild that called setsid keeps its environment, one that cleared its environment has its parents.
- * Empty where there is no /proc.
+ * Without a root, which has to be alive, the marker alone counts. Empty where there is no /proc.
  */
-export function listMembers(marker: string): Member[] {
+export function listMembers(marker: string, root: number | null): Member[] {
   const stats = new Map(
     listPids()
       .flatMap(pid => readStat(pid) ?? [])
       .map(stat => [stat.pid, stat]),
   );
   const below = (stat: Stat, depth = 0): boolean => {
-    if (stat.parent === process.pid) return true;
+    if (stat.parent === root) return true;
     const parent = stats.get(stat.parent);
     return parent !== undefined && depth < 64 && below(parent, depth + 1);
   };

@@ -1,10 +1,12 @@
-import { basename } from 'node:path';
+import { randomUUID } from 'node:crypto';
 import { Misconfigured, Unavailable } from '../host/program.ts';
-import type { Program, ProgramContext, ProgramEnd } from '../host/program.ts';
-import { startChild } from './child.ts';
-import type { Child, ChildEnd } from './child.ts';
+import type { LegacyExchange, Program, ProgramContext, ProgramEnd } from '../host/program.ts';
+import { endDescendants, killDescendants, startChild } from './child.ts';
 import { createForwarder } from './forward.ts';
 import type { Forwarding, Waiting } from './forward.ts';
+import { serveSession } from './session-endpoint.ts';
+import { createSessions, sessionLimits } from './sessions.ts';
+import type { SessionLimits } from './sessions.ts';
 import { connectUpstream } from './upstream.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -14,23 +16,32 @@ const handshakeMs = 60_000;
 const requestWaitMs = 10_000;
 
 /**
- * Serves a stdio program over HTTP: one child for all clients, one upstream session, a forwarding server per
- * request. Throws Misconfigured when there is nothing to start.
+ * Serves a stdio program over HTTP. One child answers all clients, over one upstream session, with a forwarding
+ * server per request; with isolation "session" each legacy client that initializes gets a session and a child of
+ * its own instead, and the one child is for the modern clients, which have no sessions, and for the probe.
+ * Throws Misconfigured when there is nothing to start.
  */
-export function startStdio({ assignment, log, conceal, notify }: ProgramContext): Program {
-  const { command } = assignment;
+export function startStdio(
+  { assignment, log, conceal, notify }: ProgramContext,
+  limits: SessionLimits = sessionLimits,
+): Program {
+  const { command, secrets, attempt } = assignment;
   if (command === null) throw new Misconfigured('A stdio instance needs spec.config.command or spec.config.package.');
-  const name = nameCommand(command.argv);
-  const child = startChild(command, assignment.secrets, assignment.attempt, conceal);
+  const isolated = assignment.config['isolation'] === 'session';
+  const start = () => startChild({ command, secrets, attempt, conceal, scope: isolated ? randomUUID() : null });
+  const sessions = isolated ? createSessions(start, log, limits) : null;
+  const child = start();
+  const { name } = child;
   const startedMs = performance.now();
   const waiting: Waiting = new Set();
+  const logging: Forwarding['logging'] = { level: null };
   let upstream: Upstream | null = null;
   let failure: string | null = null;
   let gone: string | null = null;
 
   const ended = child.ended
     .then(
-      (end): ProgramEnd => ({ reason: 'child-exited', message: describeEnd(name, end, child), child: end }),
+      (end): ProgramEnd => ({ reason: 'child-exited', message: child.describe(end), child: end }),
       (error: Error): ProgramEnd => ({ reason: 'misconfigured', message: error.message }),
     )
     .then(end => {
@@ -58,13 +69,17 @@ export function startStdio({ assignment, log, conceal, notify }: ProgramContext)
   return {
     ended,
     trouble,
-    kill: child.kill,
-    stop: child.stop,
+    kill: () => killDescendants(attempt),
+    async stop(graceMs) {
+      await Promise.all([child.stop(graceMs), sessions?.stop(graceMs)]);
+      await endDescendants(attempt);
+    },
+    ...(sessions !== null && { serveLegacy: (exchange: LegacyExchange) => serveSession(sessions, exchange) }),
     async createServer(era) {
       if (upstream === null) await Promise.race([connected, ended, wait(requestWaitMs)]);
       const problem = trouble();
       if (problem !== null || upstream === null) throw new Unavailable(problem ?? 'The server is not ready.');
-      const forwarding: Forwarding = { upstream, waiting, ended: () => gone };
+      const forwarding: Forwarding = { upstream, waiting, logging, ended: () => gone };
       return createForwarder(forwarding, era);
     },
   };
@@ -79,18 +94,6 @@ function passOn({ client }: Upstream, notify: ProgramContext['notify'], waiting:
     // Nothing says which request a log line belongs to; all that wait have the same token.
     for (const { mcpReq } of waiting) mcpReq.log(params.level, params.data, params.logger).catch(() => {});
   });
-}
-
-/** `node server.js` says more than `node`. */
-function nameCommand([program = '', script = '']: readonly string[]): string {
-  const name = basename(program);
-  return name === 'node' && script !== '' && !script.startsWith('-') ? `${name} ${basename(script)}` : name;
-}
-
-function describeEnd(name: string, { code, signal }: ChildEnd, child: Child): string {
-  const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
-  const tail = child.stderrTail();
-  return `"${name}" ${how}.${tail === '' ? '' : ` Its last words: ${tail.split('\n').slice(-5).join('\n')}`}`;
 }
 
 function wait(ms: number): Promise<void> {

@@ -1,11 +1,31 @@
 import { z } from 'zod';
 import { secretValue } from './values.ts';
 
-export const gmailConfig = z.strictObject({
-  readOnly: z.boolean().default(true).describe('Offer only tools that change nothing'),
-  allowSend: z.boolean().default(false).describe('Offer the tools by which something leaves the mailbox'),
-  user: z.string().min(1).max(320).default('me').describe('The mailbox: an address, or "me" for that of the key'),
-});
+/** What goes into a vendor URL as the mailbox: "me" or an address, no slashes and no dots alone. */
+const mailbox = /^(me|[^\s@/\\<>,;"]+@[^\s@/\\<>,;"]+)$/;
+
+export const gmailConfig = z
+  .strictObject({
+    readOnly: z
+      .boolean()
+      .default(true)
+      .describe('Offer only tools that change nothing; false adds labels and drafts. Wins over everything else'),
+    allowSend: z
+      .boolean()
+      .default(false)
+      .describe('Also offer to send mail and to move it to the trash; needs readOnly: false'),
+    user: z
+      .string()
+      .min(1)
+      .max(320, { abort: true })
+      .regex(mailbox, 'must be "me" or an email address')
+      .default('me')
+      .describe('The mailbox: an address, or "me" for that of the key'),
+  })
+  .refine(({ readOnly, allowSend }) => !(readOnly && allowSend), {
+    path: ['allowSend'],
+    message: 'needs readOnly: false as well; while readOnly is true (the default), nothing can be sent or trashed',
+  });
 export type GmailConfig = z.infer<typeof gmailConfig>;
 
 export const gmailKey = z.union([

@@ -1,27 +1,10 @@
 import { z } from 'zod';
-import { environmentName, secretValue } from './values.ts';
-
-const noNul = /^[^\0]*$/;
-const argument = z.string().max(32_768, { abort: true }).regex(noNul, 'must not contain NUL');
+import { argument, directory, environmentName, isolation, packageName, packageVersion, secretValue } from './values.ts';
 
 export const stdioConfig = z
   .strictObject({
-    package: z
-      .string()
-      .max(214, { abort: true })
-      .regex(
-        /^(@[a-z0-9~][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*$/,
-        'must be the name of a package of the npm registry',
-      )
-      .optional(),
-    version: z
-      .string()
-      .max(128, { abort: true })
-      .regex(
-        /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/,
-        'must be an exact version such as "1.2.3", no range',
-      )
-      .optional(),
+    package: packageName.optional(),
+    version: packageVersion.optional(),
     command: z.array(argument).min(1).max(256).optional().describe('An argv array; "node" is the running Node'),
     args: z.array(argument).max(256).default([]).describe('Appended to the command'),
     env: z
@@ -29,11 +12,8 @@ export const stdioConfig = z
       .refine(env => Object.keys(env).length <= 256, 'must have at most 256 variables')
       .default({})
       .describe('Not for secrets: use an api key'),
-    cwd: z.string().max(4096, { abort: true }).startsWith('/', 'must be an absolute path').regex(noNul).optional(),
-    isolation: z
-      .enum(['shared', 'session'])
-      .default('shared')
-      .describe('shared: one child serves every client; session: a child of its own for each legacy session'),
+    cwd: directory.optional(),
+    isolation,
   })
   .refine(config => (config.command === undefined) !== (config.package === undefined), {
     message: 'give either command, or package and version',

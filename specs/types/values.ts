@@ -19,3 +19,32 @@ export const environmentName = z
   .max(256, { abort: true })
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable')
   .refine(name => !/^(MINIMCP_|LD_|NODE_OPTIONS$|PATH$|HOME$)/.test(name), 'is reserved');
+
+const noNul = /^[^\0]*$/;
+
+/** A word of a command line, or the value of an environment variable. */
+export const argument = z.string().max(32_768, { abort: true }).regex(noNul, 'must not contain NUL');
+
+export const directory = z
+  .string()
+  .max(4096, { abort: true })
+  .startsWith('/', 'must be an absolute path')
+  .regex(noNul, 'must not contain NUL');
+
+export const packageName = z
+  .string()
+  .max(214, { abort: true })
+  .regex(/^(@[a-z0-9~][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*$/, 'must be the name of a package of the npm registry');
+
+export const packageVersion = z
+  .string()
+  .max(128, { abort: true })
+  .regex(
+    /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/,
+    'must be an exact version such as "1.2.3", no range and no tag',
+  );
+
+export const isolation = z
+  .enum(['shared', 'session'])
+  .default('shared')
+  .describe('shared: one child serves every client; session: a child of its own for each legacy session');

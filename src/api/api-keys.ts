@@ -7,7 +7,6 @@ import { dnsLabel } from '../../specs/name.ts';
 import * as apiKeys from '../db/api-keys.ts';
 import type { SealedApiKeyRow } from '../db/api-keys.ts';
 import type { Queryable } from '../db/pool.ts';
-import { findType, readTypes } from '../db/types.ts';
 import { MiniMcpError } from '../errors.ts';
 import { apiKeyAad } from '../secrets/envelope.ts';
 import type { Vault } from '../secrets/envelope.ts';
@@ -16,6 +15,7 @@ import { nameCursor, readCursor, toPage } from './cursor.ts';
 import { parse } from './pointer.ts';
 import { ApiProblem, invalidBody } from './problem.ts';
 import { json, listOf, nameParameters, pageQuery, writeQuery } from './schemas.ts';
+import { requireType } from './type-lookup.ts';
 import { writeTransaction } from './write-transaction.ts';
 
 /** A value shorter than this would be half given away by its last four characters. */
@@ -78,8 +78,8 @@ export function addApiKeys(app: Api, { pool, readPool, vault }: ApiContext): voi
       const { name } = request.params;
       const checkedName = parse(dnsLabel, name, ['name']);
       if (checkedName.data === null) throw invalidBody(checkedName.errors);
-      const write = await checkKey(request.body);
       const answer = await writeTransaction(pool, request.query.dryRun, async tx => {
+        const write = await checkKey(tx, request.body);
         const status = await putKey(tx, vault, name, write);
         return { status, key: await requireKey(tx, name) };
       });
@@ -121,11 +121,10 @@ async function requireKey(db: Queryable, name: string): Promise<ApiKey> {
 }
 
 /** Holds the values against the type. Throws the 422. */
-async function checkKey(write: ApiKeyWrite): Promise<ApiKeyWrite> {
-  const type = await findType(write.type);
-  if (type === null) {
-    const names = (await readTypes()).map(known => known.name);
-    throw invalidBody([{ pointer: '/type', message: `must be a type that exists: ${names.join(', ')}` }]);
+async function checkKey(tx: Queryable, write: ApiKeyWrite): Promise<ApiKeyWrite> {
+  const type = await requireType(tx, write.type, '/type');
+  if (type.key === 'none') {
+    throw invalidBody([{ pointer: '/type', message: `must be another type: ${write.type} takes no api key` }]);
   }
   const values = parse(type.keyValues, write.values, ['values']);
   if (values.data === null) throw invalidBody(values.errors);
@@ -168,7 +167,16 @@ function seal(
       // By characters, not by halves of them.
       .map(([field, value]) => [field, Array.from(value).slice(-4).join('')]),
   );
-  return { uid, name, type, version, lastFour, ...vault.seal(JSON.stringify(values), apiKeyAad(uid, name, version)) };
+  const fields = Object.keys(values);
+  return {
+    uid,
+    name,
+    type,
+    version,
+    fields,
+    lastFour,
+    ...vault.seal(JSON.stringify(values), apiKeyAad(uid, name, version)),
+  };
 }
 
 /** Null for a row that was damaged: then it is written anew. */

@@ -5,6 +5,7 @@ import { dnsLabel } from '../../specs/name.ts';
 import { addApiKeys } from './api-keys.ts';
 import { authenticate } from './authentication.ts';
 import { acceptJson, bodyLimitBytes } from './body.ts';
+import { addConnect } from './connect.ts';
 import type { Api, ApiContext, ApiOptions } from './context.ts';
 import { replyMalformed, replyProblem } from './error-reply.ts';
 import { addEventReads } from './event-reads.ts';
@@ -21,6 +22,7 @@ import { addNodes } from './nodes.ts';
 import { addOpenApi, addOpenApiRoutes } from './openapi.ts';
 import { addPage } from './page.ts';
 import { ApiProblem } from './problem.ts';
+import { addTypeWrites } from './type-writes.ts';
 import { addTypes } from './types.ts';
 import { validateInput } from './validation.ts';
 
@@ -95,8 +97,10 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
       addMcpDeletion(v1, context);
       addMcpActions(v1, context);
       addMcpAccess(v1, context);
+      addConnect(v1, context);
       addEventReads(v1, context);
-      addTypes(v1);
+      addTypes(v1, context);
+      addTypeWrites(v1, context);
       addApiKeys(v1, context);
       addNodes(v1, context);
     },

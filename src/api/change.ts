@@ -98,6 +98,6 @@ function withDefaults(config: Record<string, unknown>, declaration: Declaration)
 }
 
 /** Equal as JSON: the order of names, -0 and undefined make no difference. */
-function isSameJson(a: unknown, b: unknown): boolean {
+export function isSameJson(a: unknown, b: unknown): boolean {
   return isDeepStrictEqual(JSON.parse(JSON.stringify(a)), JSON.parse(JSON.stringify(b)));
 }

@@ -4,10 +4,10 @@ import type { Labels } from '../../specs/name.ts';
 import type { ServerType } from '../../specs/type.ts';
 import { readApiKeyType } from '../db/api-keys.ts';
 import type { Queryable } from '../db/pool.ts';
-import { findType, readTypes } from '../db/types.ts';
 import { parse } from './pointer.ts';
 import { invalidBody } from './problem.ts';
 import type { FieldError } from './problem.ts';
+import { requireType } from './type-lookup.ts';
 
 /** What a client asks for, checked against everything but the clock and the instance's present state. */
 export interface Declaration {
@@ -33,11 +33,7 @@ const latest = Date.parse('9999-12-31T23:59:59.999Z');
 /** Checks a body that has the right shape against its type and api key. Throws the 422 with every fault found. */
 export async function checkDeclaration(db: Queryable, body: InstanceWrite): Promise<Declaration> {
   const { spec } = body;
-  const type = await findType(spec.type);
-  if (type === null) {
-    const names = (await readTypes()).map(known => known.name);
-    throw invalidBody([{ pointer: '/spec/type', message: `must be a type that exists: ${names.join(', ')}` }]);
-  }
+  const type = await requireType(db, spec.type, '/spec/type');
   const errors: FieldError[] = [];
   const config = parse(type.config, spec.config, ['spec', 'config']);
   errors.push(...(config.errors ?? []));
@@ -54,9 +50,10 @@ export async function checkDeclaration(db: Queryable, body: InstanceWrite): Prom
 async function checkApiKey(db: Queryable, type: ServerType, name: string | null): Promise<FieldError[]> {
   const pointer = '/spec/apiKey';
   if (name === null) {
-    if (type.key === 'optional') return [];
+    if (type.key !== 'required') return [];
     return [{ pointer, message: `is required: the name of an api key of type ${type.name}` }];
   }
+  if (type.key === 'none') return [{ pointer, message: `must be null: the type ${type.name} takes no api key` }];
   const keyType = await readApiKeyType(db, name);
   if (keyType === null || keyType === type.name) return [];
   return [{ pointer, message: `must be an api key of type ${type.name}; "${name}" is of type ${keyType}` }];

@@ -9,7 +9,7 @@ export function replyInstance(reply: FastifyReply, status: number, instance: Ins
 }
 
 /** The opaque tags of an If-Match or If-None-Match header, without quotes; null without the header. */
-function readTags(header: string | undefined): string[] | null {
+export function readTags(header: string | undefined): string[] | null {
   if (header === undefined) return null;
   return header.split(',').map(tag => /^\s*(?:W\/)?"?(.*?)"?\s*$/.exec(tag)![1]!);
 }

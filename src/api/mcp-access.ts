@@ -12,6 +12,9 @@ import { ApiProblem } from './problem.ts';
 import { access, json, nameParameters, writeQuery } from './schemas.ts';
 import { writeTransaction } from './write-transaction.ts';
 
+type Access = z.infer<typeof access>;
+type Reachable = Access & { url: string };
+
 /** The address of an instance with its token: read it, or make the old token worthless. */
 export function addMcpAccess(app: Api, { pool, vault }: ApiContext): void {
   app.get(
@@ -27,14 +30,7 @@ export function addMcpAccess(app: Api, { pool, vault }: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const { name } = request.params;
-      const row = await readInstanceByName(pool, name);
-      if (row === null) throw noInstance(name);
-      refuseUnreachable(row, await databaseNow(pool));
-      const sealed = await readInstanceToken(pool, row.uid);
-      if (sealed === null) throw noInstance(name);
-      const token = await vault.open(sealed.data_key_id, sealed.ciphertext, instanceTokenAad(row.uid, sealed.version));
-      return reply.send(toAccess(row, token));
+      return reply.send(await openAccess({ pool, vault }, request.params.name));
     },
   );
 
@@ -65,6 +61,21 @@ export function addMcpAccess(app: Api, { pool, vault }: ApiContext): void {
   );
 }
 
+/** Rejects with the problem to answer when nobody can connect now. */
+export async function openAccess(
+  { pool, vault }: Pick<ApiContext, 'pool' | 'vault'>,
+  name: string,
+): Promise<Reachable> {
+  const row = await readInstanceByName(pool, name);
+  if (row === null) throw noInstance(name);
+  refuseUnreachable(row, await databaseNow(pool));
+  const sealed = await readInstanceToken(pool, row.uid);
+  if (sealed === null) throw noInstance(name);
+  const token = await vault.open(sealed.data_key_id, sealed.ciphertext, instanceTokenAad(row.uid, sealed.version));
+  const answer = toAccess(row, token);
+  return { ...answer, url: answer.url! };
+}
+
 function refuseUnreachable(row: InstanceViewRow, now: Date): void {
   const { name } = row;
   if (row.deletion_requested_at !== null) throw new ApiProblem('BeingDeleted', `"${name}" is being deleted`);
@@ -83,7 +94,7 @@ function leaseEnded(name: string): ApiProblem {
   return new ApiProblem('LeaseEnded', `the lease of "${name}" has ended; use restore to bring it back`);
 }
 
-function toAccess(row: InstanceViewRow, token: string): z.infer<typeof access> {
+function toAccess(row: InstanceViewRow, token: string): Access {
   return {
     url: toInstance(row).status.url,
     token,

@@ -83,7 +83,7 @@ function withProblems(input: Parameters<Transform>[0]): Parameters<Transform>[0]
     ...(route.config?.scope === 'public' ? [] : problemStatuses.private),
     ...(url.includes(':') ? problemStatuses.named : []),
     ...(isWrite ? problemStatuses.writes : []),
-    ...(url.endsWith('/access') ? [409] : []),
+    ...(/\/(access|connect)$/.test(url) ? [409] : []),
     ...((schema as { querystring?: { shape?: object } } | undefined)?.querystring?.shape !== undefined &&
     /\/(mcps|events)$/.test(url) &&
     !isWrite

@@ -26,14 +26,20 @@ function fieldErrors(issue: Issue, prefix: readonly PropertyKey[]): FieldError[]
     return issue.keys.map(key => ({ pointer: jsonPointer([...path, key]), message: issue.message }));
   }
   if (issue.code === 'invalid_union') {
-    // The branch that came closest says best what is missing.
-    const [closest] = issue.errors.toSorted((a, b) => a.length - b.length);
+    // The branch that came closest says best what is missing: one for another kind of value says nothing.
+    const [closest] = issue.errors.toSorted(
+      (a, b) => Number(isOtherKind(a)) - Number(isOtherKind(b)) || a.length - b.length,
+    );
     if (closest !== undefined) return closest.flatMap(inner => fieldErrors(inner, path));
   }
   if (issue.code === 'invalid_key' && issue.issues[0] !== undefined) {
     return [{ pointer: jsonPointer(path), message: `as a name ${issue.issues[0].message}` }];
   }
   return [{ pointer: jsonPointer(path), message: issue.message }];
+}
+
+function isOtherKind(branch: readonly Issue[]): boolean {
+  return branch.some(issue => issue.code === 'invalid_type' && issue.path.length === 0);
 }
 
 /** Only for issues whose schema brings no message of its own. */

@@ -17,6 +17,8 @@ export const problemKinds = {
   Stopped: [409, 'The instance is stopped'],
   NotScheduled: [409, 'The instance has no address yet'],
   ApiKeyInUse: [409, 'The api key is in use'],
+  TypeInUse: [409, 'The type is in use'],
+  BuiltinType: [409, 'The type is built in'],
   HistoryGone: [410, 'The history does not reach back that far'],
   PreconditionFailed: [412, 'The desired state has changed'],
   BodyTooLarge: [413, 'The body is too large'],

@@ -4,6 +4,7 @@ import { event } from '../../specs/event.ts';
 import { instance, instanceWrite, leaseWrite } from '../../specs/instance.ts';
 import { controller, node } from '../../specs/node.ts';
 import { problem } from '../../specs/problem.ts';
+import { typeManifest } from '../../specs/types/manifest.ts';
 
 /** An instance's address with the token that opens it. */
 export const access = z.object({
@@ -13,14 +14,62 @@ export const access = z.object({
   expiresAt: z.iso.datetime().nullable().describe('When the token ends with the lease'),
 });
 
+export const clientNames = [
+  'claude-code',
+  'claude-desktop',
+  'cursor',
+  'vscode',
+  'windsurf',
+  'codex',
+  'gemini',
+  'mcp-remote',
+] as const;
+export type ClientName = (typeof clientNames)[number];
+
+export const clientCommand = z.object({
+  argv: z.array(z.string()),
+  env: z.record(z.string(), z.string()).describe('What it needs in its environment'),
+  line: z.string().describe('The same for a POSIX shell'),
+});
+
+/** How one client is connected to an instance. */
+export const connection = z.object({
+  client: z.enum(clientNames),
+  title: z.string(),
+  format: z.enum(['json', 'toml']).describe('Of the snippets'),
+  file: z
+    .object({ linux: z.string(), macos: z.string(), windows: z.string() })
+    .nullable()
+    .describe('Where the snippet goes, merged into what is there; null = it depends on the client'),
+  snippet: z.string().describe('A whole file, with URL and token'),
+  command: clientCommand.nullable().describe('Does the same; null = the client has no such command'),
+  env: z
+    .object({
+      variable: z.string().nullable().describe('What to set for the client; null = it asks for the value itself'),
+      value: z.string(),
+      snippet: z.string(),
+      command: clientCommand.nullable(),
+    })
+    .nullable()
+    .describe('The same without the token in the file; null = the client cannot'),
+  notes: z.array(z.string()),
+  expiresAt: z.iso.datetime().nullable().describe('When the token ends with the lease'),
+});
+
 /** A server type with what its instances take. */
 export const typeView = z.object({
   name: z.string(),
   title: z.string(),
   description: z.string(),
-  key: z.enum(['required', 'optional']).describe('Whether an instance needs an api key'),
+  source: z.enum(['builtin', 'manifest', 'server.json']).describe('Where it comes from'),
+  key: z.enum(['required', 'optional', 'none']).describe('Whether an instance needs an api key, or takes one at all'),
   configSchema: z.record(z.string(), z.unknown()).describe('JSON Schema of spec.config'),
   keyValuesSchema: z.record(z.string(), z.unknown()).describe("JSON Schema of the api key's values"),
+  version: z.int().nullable().describe('Counts changes; null = built in, as all that follows'),
+  manifest: typeManifest.nullable().describe('What is run and what is asked for; of a server.json what was made of it'),
+  document: z.record(z.string(), z.unknown()).nullable().describe('As it was registered'),
+  createdAt: z.iso.datetime().nullable(),
+  updatedAt: z.iso.datetime().nullable(),
 });
 
 const components = {
@@ -28,7 +77,9 @@ const components = {
   InstanceWrite: instanceWrite,
   LeaseWrite: leaseWrite,
   Access: access,
+  Connection: connection,
   Type: typeView,
+  TypeManifest: typeManifest,
   ApiKey: apiKey,
   ApiKeyWrite: apiKeyWrite,
   Event: event,

@@ -1,13 +1,14 @@
 import { z } from 'zod';
-import type { ServerType } from '../../specs/type.ts';
-import { findType, readTypes } from '../db/types.ts';
-import type { Api } from './context.ts';
+import { builtinTypes } from '../../specs/type.ts';
+import { readTypeRow, readTypeRows } from '../db/types.ts';
+import type { Api, ApiContext } from './context.ts';
 import { nameCursor, readCursor, toPage } from './cursor.ts';
 import { ApiProblem } from './problem.ts';
 import { json, listOf, nameParameters, pageQuery, typeView } from './schemas.ts';
+import { replyType, viewBuiltin, viewRegistered } from './type-view.ts';
 
-/** Server types with the JSON Schemas of what they take. */
-export function addTypes(app: Api): void {
+/** Server types, built in and registered, with the JSON Schemas of what they take. */
+export function addTypes(app: Api, { pool, readPool }: ApiContext): void {
   app.get(
     '/types',
     {
@@ -23,8 +24,17 @@ export function addTypes(app: Api): void {
     async (request, reply) => {
       const { limit, cursor } = request.query;
       const after = cursor === undefined ? '' : readCursor(nameCursor, cursor);
-      const rest = (await readTypes()).filter(type => type.name > after);
-      return await reply.send(toPage(rest, limit, toView, type => type.name));
+      const registered = (await readTypeRows(readPool, after, limit + 1)).map(viewRegistered);
+      const builtin = [...builtinTypes.values()].filter(type => type.name > after).map(viewBuiltin);
+      const rest = [...builtin, ...registered].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      return await reply.send(
+        toPage(
+          rest,
+          limit,
+          view => view,
+          view => view.name,
+        ),
+      );
     },
   );
 
@@ -37,30 +47,20 @@ export function addTypes(app: Api): void {
         summary: 'One server type',
         tags: ['types'],
         params: nameParameters,
-        response: { 200: json(typeView, 'With its schemas') },
+        response: { 200: json(typeView, 'With its schemas, and its manifest where it is registered') },
       },
     },
     async (request, reply) => {
       const { name } = request.params;
-      const type = await findType(name);
-      if (type === null) throw new ApiProblem('NotFound', `there is no type "${name}"; GET /api/v1/types lists them`);
-      return await reply.send(toView(type));
+      const builtin = builtinTypes.get(name);
+      if (builtin !== undefined) return replyType(reply, 200, viewBuiltin(builtin));
+      const row = await readTypeRow(pool, name);
+      if (row === null) throw noType(name);
+      return replyType(reply, 200, viewRegistered(row));
     },
   );
 }
 
-function toView({ name, title, description, key, config, keyValues }: ServerType): z.infer<typeof typeView> {
-  return {
-    name,
-    title,
-    description,
-    key,
-    configSchema: toJsonSchema(config),
-    keyValuesSchema: toJsonSchema(keyValues),
-  };
-}
-
-/** As clients write it: fields with a default are not required. */
-function toJsonSchema(schema: z.ZodType): Record<string, unknown> {
-  return { ...z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) };
+export function noType(name: string): ApiProblem {
+  return new ApiProblem('NotFound', `there is no type "${name}"; GET /api/v1/types lists them`);
 }

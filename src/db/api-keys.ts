@@ -30,6 +30,8 @@ export interface ApiKeyWrite {
   readonly dataKeyId: string;
   readonly ciphertext: Buffer;
   readonly lastFour: Readonly<Record<string, string>>;
+  /** The names of the values. */
+  readonly fields: readonly string[];
 }
 
 const columns = `k.name, k.type, k.version, k.last_four, k.created_at, k.updated_at,
@@ -76,9 +78,9 @@ export async function readTypesUsingKey(db: Queryable, name: string): Promise<st
 /** Adds a key; false when the name is taken. */
 export async function insertApiKey(db: Queryable, key: ApiKeyWrite): Promise<boolean> {
   const { rowCount } = await db.query(
-    `insert into api_keys (uid, name, type, version, data_key_id, ciphertext, last_four)
-     values ($1, $2, $3, $4, $5, $6, $7) on conflict (name) do nothing`,
-    [key.uid, key.name, key.type, key.version, key.dataKeyId, key.ciphertext, JSON.stringify(key.lastFour)],
+    `insert into api_keys (uid, name, type, version, data_key_id, ciphertext, last_four, fields)
+     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (name) do nothing`,
+    [key.uid, key.name, key.type, key.version, key.dataKeyId, key.ciphertext, JSON.stringify(key.lastFour), key.fields],
   );
   return rowCount === 1;
 }
@@ -86,9 +88,10 @@ export async function insertApiKey(db: Queryable, key: ApiKeyWrite): Promise<boo
 /** Replaces type and values of a locked key. */
 export async function updateApiKey(db: Queryable, key: ApiKeyWrite): Promise<void> {
   await db.query(
-    `update api_keys set type = $2, version = $3, data_key_id = $4, ciphertext = $5, last_four = $6, updated_at = now()
+    `update api_keys set type = $2, version = $3, data_key_id = $4, ciphertext = $5, last_four = $6, fields = $7,
+       updated_at = now()
      where uid = $1`,
-    [key.uid, key.type, key.version, key.dataKeyId, key.ciphertext, JSON.stringify(key.lastFour)],
+    [key.uid, key.type, key.version, key.dataKeyId, key.ciphertext, JSON.stringify(key.lastFour), key.fields],
   );
 }
 

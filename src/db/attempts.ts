@@ -9,6 +9,7 @@ export interface NewAttempt {
   readonly runtime: string;
   readonly processGeneration: number;
   readonly keyVersion: number | null;
+  readonly typeVersion: number | null;
   readonly leaseExpiresAt: Date | null;
   readonly tokenVersion: number | null;
 }
@@ -16,8 +17,9 @@ export interface NewAttempt {
 /** The intent to start. Fails on a second live attempt of one instance (attempts_one_live). */
 export async function insertAttempt(db: Queryable, attempt: NewAttempt): Promise<void> {
   await db.query(
-    `insert into attempts (id, instance_uid, instance_name, node, port, runtime, process_generation, key_version, lease_expires_at, token_version)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+    `insert into attempts (id, instance_uid, instance_name, node, port, runtime, process_generation, key_version,
+       type_version, lease_expires_at, token_version)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
     [
       attempt.id,
       attempt.instanceUid,
@@ -27,6 +29,7 @@ export async function insertAttempt(db: Queryable, attempt: NewAttempt): Promise
       attempt.runtime,
       attempt.processGeneration,
       attempt.keyVersion,
+      attempt.typeVersion,
       attempt.leaseExpiresAt,
       attempt.tokenVersion,
     ],
@@ -102,10 +105,12 @@ export interface ProbeTarget {
   readonly stopping: boolean;
   /** What is recorded of it; null = nothing yet. */
   readonly ready: boolean | null;
+  readonly tools_hash: string | null;
 }
 
 const probeTarget = `
-  select a.id as attempt_id, a.instance_uid, a.port, a.pid, a.stopping_at is not null as stopping, o.ready
+  select a.id as attempt_id, a.instance_uid, a.port, a.pid, a.stopping_at is not null as stopping, o.ready,
+    o.tools_hash
   from attempts a left join observations o on o.attempt_id = a.id
   where a.node = $1 and a.ended_at is null and a.pid is not null`;
 

@@ -3,7 +3,7 @@ import { connectionOptions } from './pool.ts';
 import { errorMessage } from '../errors.ts';
 
 /** What the doorbell says: something about this key may have changed. Never what. */
-export type RingKind = 'instance' | 'placement' | 'expiry' | 'status' | 'attempt' | 'observation' | 'api-key';
+export type RingKind = 'instance' | 'placement' | 'expiry' | 'status' | 'attempt' | 'observation' | 'api-key' | 'type';
 
 export interface ListenerOptions {
   readonly connectionString: string;

@@ -1,3 +1,4 @@
+import type { ToolHash } from '../../specs/assignment.ts';
 import type { Queryable } from './pool.ts';
 
 export interface ProbeWrite {
@@ -16,6 +17,20 @@ export async function recordProbe(db: Queryable, probe: ProbeWrite): Promise<voi
        changed_at = case when o.ready = excluded.ready then o.changed_at else now() end
      where o.ready <> excluded.ready or o.message <> excluded.message`,
     [probe.attemptId, probe.ready, probe.message],
+  );
+}
+
+/** Records the tools that a host was seen with; the same ones again are not written. */
+export async function recordTools(
+  db: Queryable,
+  attemptId: string,
+  hash: string,
+  tools: readonly ToolHash[],
+): Promise<void> {
+  await db.query(
+    `update observations set tools_hash = $2, tools = $3
+     where attempt_id = $1 and tools_hash is distinct from $2`,
+    [attemptId, hash, JSON.stringify(tools)],
   );
 }
 

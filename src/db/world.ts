@@ -8,6 +8,11 @@ export interface InstanceRow {
   readonly uid: string;
   readonly name: string;
   readonly type: string;
+  /** JSON; null = built in, or gone. */
+  readonly type_manifest: string | null;
+  readonly type_version: number | null;
+  /** The version that failed last; only while it backs off. */
+  readonly last_type_version: number | null;
   readonly config: Record<string, unknown>;
   readonly generation: number;
   readonly process_generation: number;
@@ -23,6 +28,8 @@ export interface InstanceRow {
   readonly api_key: string | null;
   readonly key_type: string | null;
   readonly key_version: number | null;
+  /** The names of its values; null = not known. */
+  readonly key_fields: string[] | null;
   readonly placement_node: string | null;
   readonly placement_port: number | null;
   readonly placed_at: Date | null;
@@ -39,6 +46,9 @@ export interface InstanceRow {
   /** When an attempt last found a stranger on the placed port. */
   readonly conflict_at: Date | null;
   readonly health: { ready: boolean; message: string; changed_at: string } | null;
+  /** Hashes of the tool list: of the live attempt as last seen, and as last known for the instance. */
+  readonly tools_seen: string | null;
+  readonly tools_known: string | null;
 }
 
 export interface AttemptRow {
@@ -47,6 +57,7 @@ export interface AttemptRow {
   readonly port: number;
   readonly process_generation: number;
   readonly key_version: number | null;
+  readonly type_version: number | null;
   readonly lease_expires_at: string | null;
   readonly token_version: number | null;
   readonly began_at: string;
@@ -64,21 +75,28 @@ const select = `
     now() as now, i.uid, i.name, i.type, i.config, i.generation, i.process_generation, i.running, i.restart, i.resources,
     i.expires_at, (e.instance_uid is not null) as expired, (i.deletion_requested_at is not null) as deleting,
     t.version as token_version, i.updated_at, i.api_key, k.type as key_type, k.version as key_version,
+    k.fields as key_fields, y.manifest::text as type_manifest, y.process_version as type_version,
+    case when y.name is null then null when coalesce(s.phase, 'Pending') <> 'Backoff' then y.process_version else (
+      select x.type_version from attempts x where x.instance_uid = i.uid order by x.began_at desc limit 1
+    ) end as last_type_version,
     p.node as placement_node, p.port as placement_port, p.placed_at,
     coalesce(s.phase, 'Pending') as phase, coalesce(s.observed_generation, 0) as observed_generation,
     coalesce(s.conditions, '[]') as conditions, coalesce(s.restart_count, 0) as restart_count,
     coalesce(s.backoff_step, 0) as backoff_step, s.held_generation, s.next_start_at, s.ready_at, s.last_exit,
     to_jsonb(a) as attempt, c.ended_at as conflict_at,
     case when o.attempt_id is not null then
-      jsonb_build_object('ready', o.ready, 'message', o.message, 'changed_at', o.changed_at) end as health
+      jsonb_build_object('ready', o.ready, 'message', o.message, 'changed_at', o.changed_at) end as health,
+    o.tools_hash as tools_seen, tl.hash as tools_known
   from instances i
   left join expiries e on e.instance_uid = i.uid and e.expires_at = i.expires_at
   left join instance_tokens t on t.instance_uid = i.uid
   left join api_keys k on k.name = i.api_key
+  left join types y on y.name = i.type
   left join placements p on p.instance_uid = i.uid
   left join statuses s on s.instance_uid = i.uid
   left join attempts a on a.instance_uid = i.uid and a.ended_at is null
   left join observations o on o.attempt_id = a.id
+  left join tool_lists tl on tl.instance_uid = i.uid
   left join lateral (
     select max(ended_at) as ended_at from attempts x
     where x.instance_uid = i.uid and x.end_reason = 'PortConflict' and x.node = p.node and x.port = p.port
@@ -102,6 +120,12 @@ export async function readInstances(db: Queryable, node: string): Promise<Instan
 /** Instances that refer to an api key. */
 export async function readKeyUsers(db: Queryable, apiKey: string): Promise<string[]> {
   const { rows } = await db.query<{ uid: string }>('select uid from instances where api_key = $1', [apiKey]);
+  return rows.map(row => row.uid);
+}
+
+/** Instances of a type. */
+export async function readInstancesOfType(db: Queryable, type: string): Promise<string[]> {
+  const { rows } = await db.query<{ uid: string }>('select uid from instances where type = $1', [type]);
   return rows.map(row => row.uid);
 }
 

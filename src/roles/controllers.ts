@@ -174,7 +174,7 @@ export async function startControllers(options: ControllersOptions): Promise<Run
     stop: () =>
       (stopped ??= (async () => {
         await listener.close();
-        packages.close();
+        await packages.close();
         await Promise.all(all.map(loop => loop.stop()));
         hosts.close();
         await lock?.release();

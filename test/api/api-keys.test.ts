@@ -82,7 +82,7 @@ test('a key in use does not become one of another type; an idle one does', async
 
 test.each([
   ['k', { values: { token: 'x' } }, '/type', 'is required'],
-  ['k', { type: 'jira', values: { token: 'x' } }, '/type', 'github, stdio'],
+  ['k', { type: 'jira', values: { token: 'x' } }, '/type', 'gmail, stdio'],
   ['k', { type: 'github' }, '/values', 'an object'],
   ['k', { type: 'github', values: {} }, '/values/token', 'is required'],
   ['k', { type: 'github', values: { token: '' } }, '/values/token', 'must not be empty'],

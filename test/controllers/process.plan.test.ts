@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { planProcess } from '../../controllers/process.plan.ts';
 import type { Action, World } from '../../controllers/process-world.ts';
-import { anyWorld } from '../sim/arbitrary.ts';
+import { anyWorld, installation } from '../sim/arbitrary.ts';
 import { advance, applyToModel, die, limits, modelOf, patch, pendingWorld } from '../sim/world.ts';
 import type { Model } from '../sim/world.ts';
 
@@ -24,6 +24,10 @@ function settle(model: Model, maxSteps = 60): Action {
     }
     if (action.kind === 'wait' && process?.kind === 'alive' && !health?.ready && !model.mute) {
       patch(model, { health: { ready: true, message: '', changedAt: model.world.now } });
+      continue;
+    }
+    if (action.kind === 'wait' && model.world.program.state === 'checking') {
+      patch(model, { program: { state: 'ready', message: '' } });
       continue;
     }
     if (action.kind === 'wait' && model.world.placement?.conflicted) {
@@ -120,6 +124,114 @@ describe('a converged world plans nothing', () => {
       }),
       { numRuns: 5000 },
     );
+  });
+});
+
+describe('a package', () => {
+  const installing = { state: 'installing', message: 'Installing x@1.0.0' } as const;
+  const failed = { state: 'misconfigured', message: 'x could not be installed', notInstalled: true } as const;
+  const there = { state: 'ready', message: '', installation } as const;
+
+  test.each(['Pending', 'Stopped', 'Expired'] as const)(
+    'that is waited for is told once, and once when it is there (from %s)',
+    phase => {
+      const world = pendingWorld();
+      const model = modelOf({ ...world, program: installing, status: { ...world.status, phase } });
+      for (let look = 0; look < 20; look++) applyToModel(model, planProcess(model.world, limits));
+      expect(model.told).toEqual(['Installing']);
+      patch(model, { program: there });
+      settle(model);
+      expect(model.told).toEqual(['Installing', 'Installed']);
+      expect(model.world.status.phase).toBe('Ready');
+    },
+  );
+
+  test('that was there already is not told', () => {
+    const model = modelOf({ ...pendingWorld(), program: { state: 'checking', message: 'Checking x@1.0.0' } });
+    expect(planProcess(model.world, limits)).toMatchObject({ kind: 'wait' });
+    patch(model, { program: there });
+    settle(model);
+    expect(model.told).toEqual([]);
+  });
+
+  test('that could not be installed is told once, and its installation after all', () => {
+    const model = modelOf({ ...pendingWorld(), program: installing });
+    applyToModel(model, planProcess(model.world, limits));
+    patch(model, { program: failed });
+    for (let look = 0; look < 20; look++) applyToModel(model, planProcess(model.world, limits));
+    expect(model.told).toEqual(['Installing', 'Misconfigured']);
+    patch(model, { program: there });
+    settle(model);
+    expect(model.told).toEqual(['Installing', 'Misconfigured', 'Installed']);
+  });
+
+  test('is told at most twice on the way from any state', () => {
+    fc.assert(
+      fc.property(anyWorld, world => {
+        const model = modelOf(world);
+        settle(model);
+        for (const reason of ['Installing', 'Installed']) {
+          expect(model.told.filter(each => each === reason).length).toBeLessThanOrEqual(1);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('that is gone when its start was recorded but not made is installed first', () => {
+    const model = modelOf(pendingWorld());
+    applyToModel(model, planProcess(model.world, limits));
+    const { attempt } = model.world;
+    patch(model, {
+      attempt: { ...attempt!, spawned: false },
+      process: { kind: 'gone', leftovers: 0, exit: null, rebooted: false },
+      program: installing,
+    });
+    model.hosts = 0;
+    settle(model);
+    expect(model.world).toMatchObject({ attempt: null, status: { phase: 'Pending' } });
+    expect(model.told).toContain('Installing');
+  });
+});
+
+describe('tools', () => {
+  function withTools(seen: string): Model {
+    const model = modelOf(pendingWorld());
+    settle(model);
+    patch(model, { tools: { seen, known: null } });
+    settle(model);
+    return model;
+  }
+
+  test('are noted once for each list that is seen', () => {
+    const model = withTools('one');
+    expect(model.world.tools.known).toBe('one');
+    expect(planProcess(model.world, limits).kind).toBe('wait');
+    patch(model, { tools: { ...model.world.tools, seen: 'two' } });
+    settle(model);
+    expect(model.world.tools.known).toBe('two');
+    expect(model.told.filter(told => told === 'note-tools')).toHaveLength(2);
+  });
+
+  test('are kept over a restart that shows the same', () => {
+    const model = withTools('one');
+    die(model, { code: 1, signal: null, reason: null, message: '' });
+    settle(model);
+    expect(model.world.tools).toEqual({ seen: null, known: 'one' });
+    patch(model, { tools: { seen: 'one', known: 'one' } });
+    expect(planProcess(model.world, limits).kind).toBe('wait');
+  });
+
+  test('wait for what is more urgent: ending, the phase, a new lease', () => {
+    const model = withTools('one');
+    patch(model, { tools: { seen: 'two', known: 'one' } });
+    const { instance } = model.world;
+    const urgent: [Partial<World>, string][] = [
+      [{ instance: { ...instance, running: false } }, 'stop'],
+      [{ health: { ready: false, message: 'no answer', changedAt: model.world.now } }, 'mark'],
+      [{ instance: { ...instance, expiresAt: model.world.now + 9_000_000 } }, 'renew'],
+    ];
+    for (const [part, kind] of urgent) expect(planProcess({ ...model.world, ...part }, limits).kind).toBe(kind);
   });
 });
 

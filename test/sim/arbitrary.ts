@@ -31,6 +31,7 @@ const attempt: fc.Arbitrary<Attempt> = fc
     port: fc.constantFrom(3001, 3002),
     processGeneration: fc.integer({ min: 1, max: 3 }),
     keyVersion: maybe(fc.integer({ min: 1, max: 2 })),
+    typeVersion: maybe(fc.integer({ min: 1, max: 2 })),
     leaseExpiresAt: maybe(past),
     tokenVersion: fc.integer({ min: 1, max: 2 }),
     beganAt: past,
@@ -45,6 +46,14 @@ const attempt: fc.Arbitrary<Attempt> = fc
     killed: rest.stoppingAt !== null && rest.killed,
   }));
 
+export const installation = { package: 'x', version: '1.0.0', integrity: null, packages: 1, bytes: 1, ms: 1 };
+
+const conditions: World['status']['conditions'][] = [
+  [],
+  [{ type: 'Installing', status: 'True', reason: 'Installing', message: 'Installing x' }],
+  [{ type: 'Misconfigured', status: 'True', reason: 'NotInstalled', message: 'x could not be installed' }],
+];
+
 /** Any world that the database's constraints allow, however it came about. */
 export const anyWorld: fc.Arbitrary<World> = fc
   .record({
@@ -56,6 +65,8 @@ export const anyWorld: fc.Arbitrary<World> = fc
       lease: fc.constantFrom('none', 'future', 'over'),
       deleting: fc.boolean(),
       tokenVersion: fc.integer({ min: 1, max: 2 }),
+      typeVersion: maybe(fc.integer({ min: 1, max: 2 })),
+      typeIsNew: fc.boolean(),
       changedAt: past,
     }),
     key: fc.constantFrom(
@@ -66,7 +77,10 @@ export const anyWorld: fc.Arbitrary<World> = fc
     program: fc.constantFrom(
       { state: 'ready' as const, message: '' },
       { state: 'installing' as const, message: 'Installing x' },
+      { state: 'checking' as const, message: 'Checking x' },
       { state: 'misconfigured' as const, message: 'not found' },
+      { state: 'misconfigured' as const, message: 'x could not be installed', notInstalled: true },
+      { state: 'ready' as const, message: '', installation },
     ),
     placement: maybe(fc.record({ port: fc.constantFrom(3001, 3002), conflicted: fc.boolean() })),
     live: fc.boolean(),
@@ -93,6 +107,9 @@ export const anyWorld: fc.Arbitrary<World> = fc
     attempt,
     process: processState,
     health: maybe(fc.record({ ready: fc.boolean(), message: fc.constantFrom('', 'no answer'), changedAt: past })),
+    conditions: fc.constantFrom(...conditions),
+    toolsSeen: maybe(fc.constantFrom('one', 'two')),
+    toolsKnown: maybe(fc.constantFrom('one', 'two')),
     nodeOpen: fc.boolean(),
     jitter: fc.double({ min: 0, max: 0.999, noNaN: true }),
   })
@@ -120,7 +137,7 @@ export const anyWorld: fc.Arbitrary<World> = fc
       status: {
         phase,
         observedGeneration: raw.observedGeneration,
-        conditions: [],
+        conditions: raw.conditions,
         backoffStep: raw.backoffStep,
         restartCount: raw.restartCount,
         heldGeneration: raw.live ? null : raw.heldGeneration,
@@ -130,6 +147,7 @@ export const anyWorld: fc.Arbitrary<World> = fc
       attempt: raw.live ? { ...raw.attempt, ...stop } : null,
       process: raw.live ? raw.process : null,
       health: raw.live && raw.process.kind === 'alive' ? raw.health : null,
+      tools: { seen: raw.live ? raw.toolsSeen : null, known: raw.toolsKnown },
       nodeOpen: raw.nodeOpen,
       jitter: raw.jitter,
     };

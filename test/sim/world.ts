@@ -13,6 +13,8 @@ export interface Model {
   /** The host of now does not answer. */
   mute: boolean;
   events: { reason: string; from: Phase; to: Phase }[];
+  /** What was told without a change of phase. */
+  told: string[];
 }
 
 export const limits = processLimits;
@@ -29,6 +31,8 @@ export function pendingWorld(): World {
       expired: false,
       deleting: false,
       tokenVersion: 1,
+      typeVersion: null,
+      typeIsNew: false,
       changedAt: 999_000,
     },
     key: { state: 'unneeded', version: null, message: '' },
@@ -47,13 +51,22 @@ export function pendingWorld(): World {
     attempt: null,
     process: null,
     health: null,
+    tools: { seen: null, known: null },
     nodeOpen: true,
     jitter: 0.5,
   };
 }
 
 export function modelOf(world: World): Model {
-  return { world, hosts: world.process?.kind === 'alive' ? 1 : 0, started: 0, deleted: false, mute: false, events: [] };
+  return {
+    world,
+    hosts: world.process?.kind === 'alive' ? 1 : 0,
+    started: 0,
+    deleted: false,
+    mute: false,
+    events: [],
+    told: [],
+  };
 }
 
 /** What the effects of an action make of the world. */
@@ -89,6 +102,13 @@ export function applyToModel(model: Model, action: Action): void {
       patchAttempt(model, { leaseExpiresAt: instance.expiresAt, tokenVersion: instance.tokenVersion });
       return;
     }
+    case 'note-tools': {
+      const { seen } = model.world.tools;
+      if (model.world.attempt === null || seen === null) throw new Error('there are no tools to note');
+      model.told.push('note-tools');
+      patch(model, { tools: { seen, known: seen } });
+      return;
+    }
     case 'stop':
       change(model, action.change);
       patchAttempt(model, { stoppingAt: model.world.now, stopReason: action.stopReason });
@@ -103,7 +123,7 @@ export function applyToModel(model: Model, action: Action): void {
       return;
     case 'end':
       change(model, action.change);
-      patch(model, { attempt: null, process: null, health: null });
+      patch(model, { attempt: null, process: null, health: null, tools: { ...model.world.tools, seen: null } });
       return;
     case 'delete':
       model.deleted = true;
@@ -158,6 +178,7 @@ function newAttempt(world: World): Attempt {
     port: world.placement!.port,
     processGeneration: world.instance.processGeneration,
     keyVersion: world.key.version,
+    typeVersion: world.instance.typeVersion,
     leaseExpiresAt: world.instance.expiresAt,
     tokenVersion: world.instance.tokenVersion,
     beganAt: world.now,
@@ -176,6 +197,7 @@ function change(model: Model, to: StatusChange): void {
   } else if (to.event !== null) {
     throw new Error(`an event ${to.event.reason} of a change of phase, and the phase stays ${to.to}`);
   }
+  if (to.also !== undefined) model.told.push(to.also.reason);
   const idle = ['Pending', 'Backoff', 'Stopped', 'Expired', 'Starting'].includes(to.to);
   patch(model, {
     status: {

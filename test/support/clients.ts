@@ -17,8 +17,8 @@ export async function connectLegacy({ url, token }: Target): Promise<LegacyClien
 }
 
 /** The client of 2026-07-28: SDK v2, `server/discover`, no session. */
-export async function connectModern({ url, token }: Target): Promise<ModernClient> {
-  const client = new ModernClient(info, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+export async function connectModern({ url, token }: Target, capabilities = {}): Promise<ModernClient> {
+  const client = new ModernClient(info, { capabilities, versionNegotiation: { mode: { pin: '2026-07-28' } } });
   await client.connect(new ModernTransport(new URL(url), authorize(token)));
   return client;
 }

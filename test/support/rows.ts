@@ -4,6 +4,7 @@ const tables = [
   'instances',
   'instance_tokens',
   'api_keys',
+  'types',
   'idempotency_keys',
   'events',
   'changes',

@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { chmod, lstat, readdir, readlink, rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+
+/** One thing below a directory. */
+export interface TreeEntry {
+  /** Relative. */
+  readonly path: string;
+  readonly kind: 'file' | 'directory' | 'link' | 'other';
+  readonly mode: number;
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+/** How many files are looked at side by side: a big tree must not keep the controllers' other files waiting. */
+const parallel = 8;
+
+/** Everything below `root`, in one order everywhere. */
+export async function listTree(root: string): Promise<TreeEntry[]> {
+  const found = await readdir(root, { recursive: true, withFileTypes: true });
+  const entries: TreeEntry[] = [];
+  await forEach(found, async entry => {
+    const file = join(entry.parentPath, entry.name);
+    const { mode, size, mtimeNs, ctimeNs } = await lstat(file, { bigint: true });
+    const kind = entry.isFile()
+      ? 'file'
+      : entry.isDirectory()
+        ? 'directory'
+        : entry.isSymbolicLink()
+          ? 'link'
+          : 'other';
+    entries.push({ path: relative(root, file), kind, mode: Number(mode) & 0o7777, size, mtimeNs, ctimeNs });
+  });
+  return entries.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/**
+ * What the file system says of the files, in one hash, without reading them. The kernel sets ctime at every
+ * change and nobody can set it back, so an equal stamp means: nothing was changed through the file system.
+ */
+export function stampOf(entries: readonly TreeEntry[]): string {
+  const hash = createHash('sha256');
+  for (const { path, kind, size, mtimeNs, ctimeNs } of entries) {
+    hash.update(kind === 'directory' ? `${path}\0${kind}\n` : `${path}\0${kind}\0${size}\0${mtimeNs}\0${ctimeNs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+/** One hash over all names, links and bytes: equal in every copy of the tree. */
+export async function digestTree(root: string, entries: readonly TreeEntry[]): Promise<string> {
+  const contents = new Map<string, string>();
+  await forEach(entries, async ({ path, kind }) => {
+    const file = join(root, path);
+    contents.set(path, kind === 'file' ? await digestFile(file) : kind === 'link' ? await readlink(file) : '');
+  });
+  const hash = createHash('sha256');
+  for (const { path, kind } of entries) hash.update(`${path}\0${kind}\0${contents.get(path)}\n`);
+  return hash.digest('hex');
+}
+
+/** Takes the right to write from everyone, for everything below `root` and itself. */
+export async function sealTree(root: string): Promise<void> {
+  const entries = await listTree(root);
+  await forEach(entries, async ({ path, kind, mode }) => {
+    if ((kind === 'file' || kind === 'directory') && (mode & 0o222) !== 0) await chmod(join(root, path), mode & ~0o222);
+  });
+  await chmod(root, 0o500);
+}
+
+/** Removes a tree, sealed or not; what is not there is fine. */
+export async function removeTree(root: string): Promise<void> {
+  // Only in a directory that we may write can we remove, and only from above can it be reached.
+  const open = async (directory: string): Promise<void> => {
+    await chmod(directory, 0o700);
+    for (const entry of await readdir(directory, { withFileTypes: true })) {
+      if (entry.isDirectory()) await open(join(directory, entry.name));
+    }
+  };
+  try {
+    await open(root);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  await rm(root, { recursive: true, force: true });
+}
+
+async function digestFile(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) await work(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+}
