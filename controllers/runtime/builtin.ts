@@ -31,6 +31,8 @@ export function createBuiltinRuntime(options: BuiltinOptions): Runtime {
   // Attempts that this controller has started or taken over, and since when (performance.now()).
   const known = new Map<string, number>();
   const failures = new Map<string, string>();
+  // Attempts whose host is our own child and not reaped: dead or not, how it ended is known a moment later.
+  const unreaped = new Set<string>();
   const watched = new Map<string, { attempt: AttemptRef; identity: Identity }>();
   const runDirectory = (attemptId: string): string => join(options.runRoot, attemptId);
 
@@ -39,6 +41,7 @@ export function createBuiltinRuntime(options: BuiltinOptions): Runtime {
     onHostExit: (attemptId, instanceUid, code, exitSignal) => {
       // An attempt that is closed already needs no exit status.
       if (known.has(attemptId)) exits.set(attemptId, { code, signal: exitSignal });
+      unreaped.delete(attemptId);
       options.onExit(instanceUid);
     },
   });
@@ -49,7 +52,7 @@ export function createBuiltinRuntime(options: BuiltinOptions): Runtime {
 
   function observe(attempt: AttemptRef, look: () => MarkedProcess[]): ProcessState {
     const identity = attempt.identity ?? readIdentity(runDirectory(attempt.id), attempt.id);
-    const alive = identity !== null && isAlive(identity);
+    const alive = identity !== null && (unreaped.has(attempt.id) || isAlive(identity));
     if (alive && attempt.identity !== null) return living(attempt.id, identity);
     const processes = look().filter(row => row.attempt === attempt.id);
     // Anybody who can write into the run directory can name any process there; its own markers say what it is.
@@ -97,6 +100,7 @@ export function createBuiltinRuntime(options: BuiltinOptions): Runtime {
       failures.delete(assignment.attempt);
       const outcome = await spawnHost(assignment, runDirectory(assignment.attempt));
       if (outcome.kind === 'failed') failures.set(assignment.attempt, outcome.message);
+      if (outcome.kind === 'started' && !exits.has(assignment.attempt)) unreaped.add(assignment.attempt);
       return outcome;
     },
     refuse(attemptId, message) {
@@ -145,7 +149,7 @@ export function createBuiltinRuntime(options: BuiltinOptions): Runtime {
     },
     sweep() {
       for (const { attempt, identity } of watched.values()) {
-        if (isAlive(identity)) continue;
+        if (unreaped.has(attempt.id) || isAlive(identity)) continue;
         watched.delete(attempt.id);
         options.onExit(attempt.instanceUid);
       }

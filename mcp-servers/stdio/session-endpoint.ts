@@ -28,6 +28,7 @@ const retryAfter = '60';
 
 /** Refuses a request; the message is for the client. */
 class Refused extends Error {
+  override readonly name = 'Refused';
   readonly status: number;
   readonly code: number;
   constructor(status: number, code: number, message: string) {

@@ -165,7 +165,8 @@ test('a stranger on the port: PortConflict, another port, Ready', async () => {
   const port = status.port!;
   await it.api('PATCH', '/mcps/victim', { spec: { running: false } });
   await it.phase('victim', 'Stopped');
-  await until('the place is released', async () => (await it.get('victim')).status.port === null);
+  const placed = `select from placements join instances on uid = instance_uid where name = 'victim'`;
+  await until('the place is released', async () => (await it.database.pool.query(placed)).rowCount === 0);
   const stranger = net.createServer(socket => socket.destroy());
   await new Promise<void>(resolve => stranger.listen(port, '127.0.0.1', resolve));
   // As if it had been chosen a moment before the stranger came.

@@ -69,16 +69,15 @@ describe.each([
     if (isolation === 'session') expect(count(results, 'WARNING')).toBe(0);
   }, 120_000);
 
-  test.runIf(speaks === 'both')(
-    'passes 2026-07-28, and what the suite asks besides',
-    async () => {
-      const results = await run(host, '2026-07-28');
-      expect(listFailures(results)).toEqual([]);
-      expect(count(results, 'WARNING')).toBe(0);
-      expect(count(results, 'SUCCESS')).toBeGreaterThan(100);
-      const names = results.map(({ scenario }) => scenario);
-      expect(names).toEqual(expect.arrayContaining(['dns-rebinding-protection', 'http-header-validation', 'caching']));
-    },
-    60_000,
-  );
+  // What a server that speaks no 2026-07-28 is asked in it is another matter: nobody could pass that on.
+  if (speaks === 'legacy') return;
+
+  test('passes 2026-07-28, and what the suite asks besides', async () => {
+    const results = await run(host, '2026-07-28');
+    expect(listFailures(results)).toEqual([]);
+    expect(count(results, 'WARNING')).toBe(0);
+    expect(count(results, 'SUCCESS')).toBeGreaterThan(100);
+    const names = results.map(({ scenario }) => scenario);
+    expect(names).toEqual(expect.arrayContaining(['dns-rebinding-protection', 'http-header-validation', 'caching']));
+  }, 60_000);
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { callTool, connectModern, post } from '../support/clients.ts';
 import { fixture } from '../support/fixture.ts';
 import { startHost } from '../support/host.ts';
-import { countChildren, countDescriptors, memoryMiB } from '../support/process.ts';
+import { countChildren, countDescriptors } from '../support/process.ts';
 import { openSession, startSessionHost } from '../support/session-client.ts';
 import { until } from '../support/until.ts';
 
@@ -31,11 +31,9 @@ describe('a thousand requests', () => {
         : expect(await (await post(host, call(id))).text()).toContain(`"${id}"`);
     await ask(round, 100);
     const before = countDescriptors(host.process.pid!);
-    const heldMiB = memoryMiB(host.process.pid!);
     await ask(round);
     await until('the descriptors are back', () => countDescriptors(host.process.pid!) <= before);
     expect(countChildren(host.process.pid!)).toBe(1);
-    expect(memoryMiB(host.process.pid!) - heldMiB).toBeLessThan(60);
     expect(host.output()).not.toMatch(/MaxListeners|Warning/);
     await client.close();
   });
@@ -51,11 +49,9 @@ describe('a thousand requests', () => {
     };
     await ask(round, 100);
     const before = countDescriptors(host.process.pid!);
-    const heldMiB = memoryMiB(host.process.pid!);
     await ask(round);
     await until('the descriptors are back', () => countDescriptors(host.process.pid!) <= before);
     expect(countChildren(host.process.pid!)).toBe(3);
-    expect(memoryMiB(host.process.pid!) - heldMiB).toBeLessThan(60);
     expect(host.output()).not.toMatch(/MaxListeners|Warning/);
   });
 

@@ -6,7 +6,7 @@ import { callTool, connectModern, post, readAnswer } from '../support/clients.ts
 import { fixture } from '../support/fixture.ts';
 import { findMarked, sha256 } from '../support/host.ts';
 import type { TestHost } from '../support/host.ts';
-import { countChildren, memoryMiB } from '../support/process.ts';
+import { countChildren, countWritten, memoryMiB } from '../support/process.ts';
 import { initialize, isAlive, openSession, read, startSessionHost } from '../support/session-client.ts';
 import { until } from '../support/until.ts';
 
@@ -236,11 +236,19 @@ describe('a child that writes without end', () => {
     await until('it is up', async () => (await host.health()).ok);
     const heldMiB = memoryMiB(host.process.pid!);
     const [unread, reading] = await Promise.all([openSession(host), openSession(host)]);
-    // A stream that is open and never read: the kernel's buffers fill, and the child has to wait.
+    // A stream that is open and never read: the buffers on the way fill, and then the child has to wait.
     const authorization = `Bearer ${host.token}`;
     const headers = { authorization, accept: 'text/event-stream', ...unread.headers };
     const deaf = await fetch(host.url, { headers });
-    expect(await unread.call(1, 'flood')).toBe('flooding');
+    const flooding = Number(await unread.call(1, 'pid'));
+    expect(await unread.call(2, 'flood')).toBe('flooding');
+    let written = 0;
+    await until('it has to wait', async () => {
+      const before = written;
+      await new Promise(resolve => setTimeout(resolve, 100));
+      written = countWritten(flooding);
+      return written > 1_000_000 && written === before;
+    });
     const listening = await reading.listen();
     expect(await reading.call(1, 'flood')).toBe('flooding');
     await until('much has come', () => listening.events.length > 40_000);

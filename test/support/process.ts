@@ -30,3 +30,8 @@ function readLink(path: string): string {
 export function countChildren(pid: number): number {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).length;
 }
+
+/** Bytes it has written so far, wherever to. */
+export function countWritten(pid: number): number {
+  return Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))![1]);
+}
