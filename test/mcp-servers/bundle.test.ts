@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { callTool, connectLegacy, connectModern } from '../support/clients.ts';
+import { landing, startFakeFigma, startFigmaHost } from '../support/figma.ts';
 import { fixture } from '../support/fixture.ts';
 import { startFakeGithub } from '../support/github.ts';
+import { startFakeGmail, startGmailHost } from '../support/gmail.ts';
 import { startHost } from '../support/host.ts';
 
 /** What `node build.ts` made; the whole folder runs against either with MINIMCP_TEST_HOST=bundle or =snapshot. */
@@ -25,5 +27,25 @@ describe.each(built)('%s', form => {
       expect(await host.exited).toEqual({ code: 0, signal: null });
       expect(host.exit().reason).toBe('drained');
     }
+  });
+
+  // What build.ts replaces for the host's own sake must not be missing where a vendor's client needs it.
+  test.skipIf(!existsSync('dist/host.js'))('reads a design and writes a mail', async () => {
+    await using figma = await startFakeFigma();
+    await using gmail = await startFakeGmail();
+    await using design = await startFigmaHost(figma, { form });
+    await using mail = await startGmailHost(gmail, { form });
+    const toFigma = await connectModern(design);
+    const data = await callTool(toFigma, 'get_figma_data', { fileKey: landing(0) });
+    expect(data.isError, data.text).toBe(false);
+    const toGmail = await connectModern(mail);
+    for (const [tool, args] of [
+      ['search_threads', { query: 'in:inbox' }],
+      ['create_draft', { to: ['a@example.com'], subject: 'Built', body: 'Hello' }],
+    ] as const) {
+      const answer = await callTool(toGmail, tool, args);
+      expect(answer.isError, answer.text).toBe(false);
+    }
+    await Promise.all([toFigma.close(), toGmail.close()]);
   });
 });
