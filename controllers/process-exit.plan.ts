@@ -1,4 +1,4 @@
-import { outdated, ready, unwanted } from './process-reasons.plan.ts';
+import { fresh, outdated, ready, unwanted } from './process-reasons.plan.ts';
 import type { Action, Attempt, EndDraft, Limits, StatusChange, StopReason, World } from './process-world.ts';
 import type { Exit, ProcessState } from './runtime/runtime.ts';
 
@@ -86,6 +86,9 @@ function next(
   if (end.reason === 'lease')
     return again(world, 'Exited', 'It ended with the lease it knew, which was extended since');
   if (end.reason === 'Rebooted') return again(world, 'Exited', end.message);
+  // However it ended: what was declared meanwhile was never tried, and no policy or backoff holds it up.
+  if (attempt.processGeneration < world.instance.processGeneration)
+    return again(world, 'Exited', `${end.message}; its spec had changed or a restart was asked for`);
   if (end.reason === 'misconfigured') return misconfigured(world, end, limits);
   const policy = world.instance.restart;
   const well = attempt.stopReason === null && end.code === 0;
@@ -118,7 +121,7 @@ function again(world: World, reason: 'Killed' | 'Exited', message: string): Stat
     to: 'Pending',
     event: { reason, message },
     conditions: [ready('False', 'Restarting', message)],
-    backoffStep: world.status.backoffStep,
+    backoffStep: fresh(world) ? 0 : world.status.backoffStep,
   };
 }
 
@@ -131,15 +134,19 @@ function misconfigured(world: World, end: EndDraft, limits: Limits): StatusChang
       { type: 'Misconfigured', status: 'True', reason: 'Misconfigured', message: end.message },
       ready('False', 'Misconfigured', end.message),
     ],
-    nextStartInMs: limits.misconfiguredMs,
+    ...(fresh(world) ? { backoffStep: 0, nextStartInMs: 0 } : { nextStartInMs: limits.misconfiguredMs }),
   };
 }
 
-/** What was ready until now is started again at once; what keeps failing waits 1, 2, 4 … 60 s. */
+/**
+ * What was ready until now is started again at once, and so is what something new was declared of meanwhile; what
+ * keeps failing waits 1, 2, 4 … 60 s.
+ */
 function failure(world: World, attempt: Attempt, end: EndDraft): StatusChange {
   const wasReady = world.status.readyAt !== null;
-  const step = Math.min((wasReady ? world.status.backoffStep : Math.max(world.status.backoffStep, 1)) + 1, 32);
-  const delayMs = step === 1 ? 0 : Math.round(Math.min(1000 * 2 ** (step - 2), 60_000) * (0.75 + world.jitter / 2));
+  const steps = Math.min((wasReady ? world.status.backoffStep : Math.max(world.status.backoffStep, 1)) + 1, 32);
+  const step = fresh(world) ? 0 : steps;
+  const delayMs = step <= 1 ? 0 : Math.round(Math.min(1000 * 2 ** (step - 2), 60_000) * (0.75 + world.jitter / 2));
   const waits = delayMs === 0 ? 'starting again at once' : `starting again in ${(delayMs / 1000).toFixed(1)} s`;
   return {
     to: 'Backoff',

@@ -1,5 +1,6 @@
 import { planExit } from './process-exit.plan.ts';
-import { mayWait, outdated, ready, sick, unwanted } from './process-reasons.plan.ts';
+import { isAboutRoll, planInstalled, planRoll } from './process-package.plan.ts';
+import { fresh, mayWait, outdated, ready, sick, unwanted } from './process-reasons.plan.ts';
 import type { Objection } from './process-reasons.plan.ts';
 import type { Action, Attempt, Limits, StatusChange, World } from './process-world.ts';
 import type { ProcessState } from './runtime/runtime.ts';
@@ -40,34 +41,20 @@ function planRunning(world: World, attempt: Attempt, knownForMs: number, limits:
   const old = outdated(world, attempt);
   const waits = mayWait(world, old);
   const objection = unwanted(world) ?? (waits ? null : old) ?? sick(world, attempt, knownForMs, limits);
-  if (objection !== null) return stop(world, objection);
+  if (objection !== null) {
+    return (objection.reason === 'type-changed' ? planInstalled(world) : null) ?? stop(world, objection);
+  }
   // The phase first: a host that does not answer cannot be told of a new lease, and must not look well for it.
   const phase = planPhase(world, attempt, limits);
   if (phase.kind !== 'wait') return phase;
+  const roll = planRoll(world, waits);
+  if (roll !== null) return roll;
   const { instance } = world;
-  if (waits && world.status.phase === 'Ready' && world.program.state !== 'checking') {
-    const waiting = planWaiting(world);
-    if (waiting !== null) return waiting;
-  }
   if (attempt.leaseExpiresAt !== instance.expiresAt) return { kind: 'renew', reason: 'The lease has changed' };
   if (attempt.tokenVersion !== instance.tokenVersion) return { kind: 'renew', reason: 'The token was rotated' };
   const { seen, known } = world.tools;
   if (seen !== null && seen !== known) return { kind: 'note-tools', reason: 'It has other tools than before' };
   return phase;
-}
-
-/** It serves and is of an older version of its type: said beside Ready, once for each reason. */
-function planWaiting(world: World): Action | null {
-  const message = `Goes on as it was before its type changed: ${world.program.message}`;
-  if (world.status.conditions.some(condition => condition.type === 'Installing' && condition.message === message)) {
-    return null;
-  }
-  const action = mark(world, 'Ready', null);
-  const conditions: StatusChange['conditions'] = [
-    ...action.change.conditions,
-    { type: 'Installing', status: 'True', reason: 'TypeChanged', message },
-  ];
-  return { ...action, change: { ...action.change, conditions } };
 }
 
 /** The ladder: asked to end at `stoppingAt`, killed after the grace. It is never climbed down again. */
@@ -100,6 +87,7 @@ function stop(world: World, objection: Objection): Action {
             data: { reason: objection.reason },
           },
     conditions: [ready('False', to, objection.message)],
+    ...(fresh(world) ? { backoffStep: 0 } : {}),
   };
   return { kind: 'stop', stopReason: objection.reason, change };
 }
@@ -148,7 +136,10 @@ function mark(
     change: {
       to,
       event,
-      conditions: [ready(to === 'Ready' ? 'True' : 'False', to === 'Ready' ? 'ProbeSucceeded' : to, message)],
+      conditions: [
+        ready(to === 'Ready' ? 'True' : 'False', to === 'Ready' ? 'ProbeSucceeded' : to, message),
+        ...status.conditions.filter(isAboutRoll),
+      ],
       // Stable for long enough, or made of a new spec without a restart: what failed before counts no more.
       backoffStep: stable || status.observedGeneration < instance.generation ? 0 : status.backoffStep,
     },

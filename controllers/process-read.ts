@@ -6,6 +6,8 @@ import type { AttemptRef, ProcessState } from './runtime/runtime.ts';
 import { typeOf } from './server-type.ts';
 
 export interface Observed {
+  /** Whose world it is. */
+  readonly node: string;
   readonly process: ProcessState | null;
   readonly program: Program;
   readonly nodeOpen: boolean;
@@ -25,14 +27,14 @@ export function worldOf(row: InstanceRow, observed: Observed): World {
       expired: row.expired,
       deleting: row.deleting,
       tokenVersion: row.token_version,
-      typeVersion: row.type_version,
-      typeIsNew: row.type_version !== null && row.last_type_version !== row.type_version,
+      typeProgram: row.type_program,
+      typeIsNew: row.type_program !== null && row.last_type_program !== row.type_program,
       changedAt: row.updated_at.getTime(),
     },
     key: keyOf(row),
     program: observed.program,
     placement:
-      row.placement_port === null
+      row.placement_port === null || row.placement_node !== observed.node
         ? null
         : {
             port: row.placement_port,
@@ -62,7 +64,7 @@ export function worldAttempt(row: AttemptRow): Attempt {
     port: row.port,
     processGeneration: row.process_generation,
     keyVersion: row.key_version,
-    typeVersion: row.type_version,
+    typeProgram: row.type_program,
     leaseExpiresAt: time(row.lease_expires_at),
     tokenVersion: row.token_version,
     beganAt: Date.parse(row.began_at),

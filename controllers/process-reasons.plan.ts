@@ -29,18 +29,24 @@ export function outdated(world: World, attempt: Attempt): Objection | null {
   if (world.placement === null || world.placement.port !== attempt.port)
     return { reason: 'moved', message: 'It was given another place' };
   // The last, because it may have to wait. Of a type that is gone nothing better could be made.
-  const { typeVersion } = world.instance;
-  if (typeVersion !== null && attempt.typeVersion !== typeVersion)
+  const { typeProgram } = world.instance;
+  if (typeProgram !== null && attempt.typeProgram !== typeProgram)
     return { reason: 'type-changed', message: 'Its type has changed since it was started' };
   return null;
 }
 
-/** What its type names now is not installed, and perhaps cannot be: until it is, what runs goes on. */
+/**
+ * What its type names now cannot be run yet, and perhaps never: until it can, what runs goes on. A config that
+ * does not fit the type any more is not waited for: what it was made of is not what is declared.
+ */
 export function mayWait(world: World, objection: Objection | null): boolean {
-  const { state, notInstalled } = world.program;
-  return (
-    objection?.reason === 'type-changed' && (state === 'installing' || state === 'checking' || notInstalled === true)
-  );
+  const { state, misfit } = world.program;
+  return objection?.reason === 'type-changed' && state !== 'ready' && misfit !== true;
+}
+
+/** Nothing was decided yet on what is desired now, so what failed before counts no more. */
+export function fresh({ status, instance }: World): boolean {
+  return status.observedGeneration < instance.generation || instance.typeIsNew;
 }
 
 /**

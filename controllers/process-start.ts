@@ -33,7 +33,7 @@ export async function beginProcess(
     port: row.placement_port!,
     process_generation: row.process_generation,
     key_version: row.key_version,
-    type_version: row.type_version,
+    type_program: row.type_program,
     lease_expires_at: row.expires_at?.toISOString() ?? null,
     token_version: row.token_version,
     began_at: row.now.toISOString(),
@@ -71,7 +71,7 @@ function insertIntent(db: Queryable, id: string, row: InstanceRow, effects: Effe
     runtime: effects.runtime.name,
     processGeneration: row.process_generation,
     keyVersion: row.key_version,
-    typeVersion: row.type_version,
+    typeProgram: row.type_program,
     leaseExpiresAt: row.expires_at,
     tokenVersion: row.token_version,
   }).then(() => true);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { transaction } from '../src/db/pool.ts';
 import { lockGeneration } from '../src/db/statuses.ts';
 import { readKnownTools, readSeenTools, writeKnownTools } from '../src/db/tool-lists.ts';
-import type { InstanceRow } from '../src/db/world.ts';
+import type { AttemptRow, InstanceRow } from '../src/db/world.ts';
 import { again } from './process-effects.ts';
 import { append } from './process-record.ts';
 import type { Recording } from './process-record.ts';
@@ -17,7 +17,7 @@ export async function noteTools(row: InstanceRow, recording: Recording): Promise
     const seen = await readSeenTools(db, row.attempt!.id);
     const known = await readKnownTools(db, row.uid);
     if (seen === null || seen.hash === known?.hash) return null;
-    const now = { ...seen, spec_hash: specHash(row) };
+    const now = { ...seen, spec_hash: specHash(row, row.attempt!) };
     const event = planToolsEvent(known, now);
     await writeKnownTools(db, row.uid, now);
     if (event !== null) await append(db, row, recording, event, null, null);
@@ -27,9 +27,12 @@ export async function noteTools(row: InstanceRow, recording: Recording): Promise
   return again;
 }
 
-/** The database gives the keys of the configuration in one order. */
-function specHash({ type, config }: InstanceRow): string {
+/**
+ * Over all that people decide of a process: who may see which tools is also a matter of the key. A process that is
+ * older than its type's program counts as what it is. The database gives the keys of the configuration in one order.
+ */
+function specHash({ type, config, api_key: key }: InstanceRow, attempt: AttemptRow): string {
   return createHash('sha256')
-    .update(JSON.stringify([type, config]))
+    .update(JSON.stringify([type, attempt.type_program, config, key, attempt.key_version]))
     .digest('hex');
 }

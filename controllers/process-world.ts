@@ -16,9 +16,9 @@ export interface World {
     readonly expired: boolean;
     readonly deleting: boolean;
     readonly tokenVersion: number | null;
-    /** Of its registered type: what a process is made of now; null = built in, or gone. */
-    readonly typeVersion: number | null;
-    /** It backs off after failures of another version of its type. */
+    /** Of its registered type: a hash over what a process is made of now; null = built in, or gone. */
+    readonly typeProgram: string | null;
+    /** It backs off after failures of another program of its type. */
     readonly typeIsNew: boolean;
     /** When the desired state last changed. */
     readonly changedAt: number;
@@ -36,6 +36,8 @@ export interface World {
     readonly installation?: Installation;
     /** It is misconfigured because its package could not be installed. */
     readonly notInstalled?: boolean;
+    /** It is misconfigured because the instance's config does not fit its type. */
+    readonly misfit?: boolean;
   };
   /** On this node. */
   readonly placement: { readonly port: number; readonly conflicted: boolean } | null;
@@ -66,7 +68,7 @@ export interface Attempt {
   readonly port: number;
   readonly processGeneration: number;
   readonly keyVersion: number | null;
-  readonly typeVersion: number | null;
+  readonly typeProgram: string | null;
   readonly leaseExpiresAt: number | null;
   readonly tokenVersion: number | null;
   readonly beganAt: number;

@@ -1,13 +1,11 @@
 import type { Phase } from '../specs/phase.ts';
-import type { Installation } from './packages-manifest.ts';
 import { planLive } from './process-live.plan.ts';
-import { ready } from './process-reasons.plan.ts';
+import { awaited, notInstalled } from './process-package.plan.ts';
+import { fresh, ready } from './process-reasons.plan.ts';
 import type { Action, ConditionDraft, EventDraft, Limits, World } from './process-world.ts';
 
 const placeSoonMs = 1_000;
 const checkedSoonMs = 100;
-/** The reason of a condition, by which its end is known again. */
-const notInstalled = 'NotInstalled';
 
 /** The one next step that brings an instance's process closer to what is desired. */
 export function planProcess(world: World, limits: Limits): Action {
@@ -39,18 +37,18 @@ function planIdle(world: World): Action {
 
 /** A process should run: is everything there that it needs? */
 function planStart(world: World): Action {
-  const { instance, status, key, program, placement } = world;
-  const fresh = status.observedGeneration < instance.generation || instance.typeIsNew;
+  const { status, key, program, placement } = world;
+  // First, because what has no place is looked at by every node. The scheduler rings when it has found a (new) one.
+  if (placement === null || placement.conflicted) return unplaced(world);
   if (key.state === 'missing') return blocked(world, 'SecretMissing', key.message);
   if (program.state === 'misconfigured') {
     return blocked(world, 'Misconfigured', program.message, program.notInstalled === true ? notInstalled : undefined);
   }
   if (program.state === 'checking') return wait(checkedSoonMs);
   if (program.state === 'installing') return installing(world);
-  if (program.installation !== undefined && awaited(world)) return installed(world, program.installation);
-  // The scheduler rings when it has found a (new) place.
-  if (placement === null || placement.conflicted) return unplaced(world);
-  if (status.phase === 'Backoff' && !fresh && status.nextStartAt !== null && status.nextStartAt > world.now) {
+  const event = awaited(world);
+  if (event !== null) return installed(world, event);
+  if (status.phase === 'Backoff' && !fresh(world) && status.nextStartAt !== null && status.nextStartAt > world.now) {
     return wait(status.nextStartAt - world.now);
   }
   const message = `Starting on port ${placement.port}`;
@@ -60,7 +58,7 @@ function planStart(world: World): Action {
       to: 'Starting',
       event: { reason: 'Spawning', message, data: { port: placement.port } },
       conditions: [ready('False', 'Starting', message)],
-      backoffStep: fresh ? 0 : status.backoffStep,
+      backoffStep: fresh(world) ? 0 : status.backoffStep,
       restartCount: status.restartCount + (status.phase === 'Backoff' ? 1 : 0),
       heldGeneration: null,
       nextStartInMs: null,
@@ -120,16 +118,8 @@ function installing(world: World): Action {
   return said ? action : { ...action, change: { ...action.change, also: { reason: 'Installing', message } } };
 }
 
-/** It was told that this instance waits for a package. */
-function awaited({ status }: World): boolean {
-  return status.conditions.some(
-    c => c.type === 'Installing' || (c.type === 'Misconfigured' && c.reason === notInstalled),
-  );
-}
-
-function installed(world: World, installation: Installation): Action {
-  const message = `Installed ${installation.package}@${installation.version}`;
-  const event: EventDraft = { reason: 'Installed', message, data: { ...installation } };
+function installed(world: World, event: EventDraft): Action {
+  const { message } = event;
   const atRest = world.status.phase === 'Expired' || world.status.phase === 'Stopped';
   const to = atRest ? 'Pending' : world.status.phase;
   const action = mark(world, to, atRest ? { reason: 'Restored', message } : null, [
@@ -146,6 +136,7 @@ function mark(
 ): Action & { kind: 'mark' } {
   // A phase that stays has no transition to tell; a sentence about it is told beside it.
   const same = world.status.phase === to;
+  const anew = fresh(world);
   return {
     kind: 'mark',
     change: {
@@ -153,7 +144,9 @@ function mark(
       event: same ? null : event,
       ...(same && event !== null ? { also: event } : {}),
       conditions,
-      ...(to === 'Backoff' ? {} : { nextStartInMs: null }),
+      // From here on the generation counts as observed, and must not wait for what failed before it.
+      ...(anew ? { backoffStep: 0 } : {}),
+      ...(to !== 'Backoff' ? { nextStartInMs: null } : anew ? { nextStartInMs: 0 } : {}),
     },
   };
 }

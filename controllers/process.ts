@@ -57,10 +57,15 @@ export function createProcessController(options: ProcessOptions): ProcessControl
   let nodeOpen = true;
 
   function look(row: InstanceRow, process: ProcessState | null): { world: World; action: Action } {
-    // What is not to run needs no program, and no package is installed for it.
-    const program = row.running && !row.expired && !row.deleting ? resolveProgram(row, options.programs) : noProgram;
-    const world = worldOf(row, { process, program, nodeOpen, jitter: Math.random() });
+    const program = needsProgram(row) ? resolveProgram(row, options.programs) : noProgram;
+    const world = worldOf(row, { node, process, program, nodeOpen, jitter: Math.random() });
     return { world, action: planProcess(world, options.limits) };
+  }
+
+  /** No package is installed for what is not to run, or not here. */
+  function needsProgram(row: InstanceRow): boolean {
+    if (!nodeOpen || !row.running || row.expired || row.deleting) return false;
+    return row.attempt !== null || (row.placement_node === node && row.held_generation !== row.process_generation);
   }
 
   const loop = createLoop({

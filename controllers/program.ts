@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { fillProgram } from '../specs/types/registered.ts';
+import { fillProgram } from '../specs/types/program.ts';
 import { stdioConfig } from '../specs/types/stdio.ts';
 import type { StdioConfig } from '../specs/types/stdio.ts';
 import type { Assignment } from '../specs/assignment.ts';
@@ -23,6 +23,8 @@ export type Program =
       readonly message: string;
       /** It is misconfigured because its package could not be installed. */
       readonly notInstalled?: boolean;
+      /** It is misconfigured because the instance's config does not fit its type. */
+      readonly misfit?: boolean;
     };
 
 export interface ProgramOptions {
@@ -42,7 +44,8 @@ export function resolveProgram(instance: TypedRow & { uid: string }, options: Pr
   if (!config.success) {
     const issue = config.error.issues[0];
     const fault = `${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim();
-    return misconfigured(`spec.config does not fit the type ${type.name} (any more): ${fault}`);
+    const message = `spec.config does not fit the type ${type.name} (any more): ${fault}`;
+    return { state: 'misconfigured', message, misfit: true };
   }
   if (type.manifest !== null) {
     const where = (field: string): string => `${field} in the manifest of type "${type.name}"`;
@@ -69,8 +72,11 @@ function resolveStdio(
   if (config.package !== undefined && config.version !== undefined) {
     const installed = options.packages.resolve(config.package, config.version);
     if (installed.state !== 'ready') {
-      const notInstalled = installed.state === 'misconfigured' && !installed.installed;
-      return { state: installed.state, message: installed.message, notInstalled };
+      const { state, message } = installed;
+      if (state !== 'misconfigured') return { state, message };
+      // Where there is no program that could be run, another try would find no other.
+      if (installed.installed) return misconfigured(`${message}; give ${where('command')} instead`);
+      return { state, message, notInstalled: true };
     }
     return {
       state: 'ready',

@@ -2,26 +2,34 @@ import type { Assignment } from '../specs/assignment.ts';
 import { builtinTypes } from '../specs/type.ts';
 import type { ServerType } from '../specs/type.ts';
 import type { TypeManifest } from '../specs/types/manifest.ts';
-import { fillProgram, fillSecrets, missingSecrets, registeredType } from '../specs/types/registered.ts';
+import { fillProgram, fillSecrets } from '../specs/types/program.ts';
+import { OversizeError } from '../specs/types/program-size.ts';
+import { missingSecrets, registeredType } from '../specs/types/registered.ts';
 import type { InstanceRow } from '../src/db/world.ts';
 import { MiniMcpError } from '../src/errors.ts';
 
-export type TypedRow = Pick<InstanceRow, 'type' | 'type_manifest' | 'config'>;
+export type TypedRow = Pick<InstanceRow, 'type' | 'type_manifest' | 'type_program' | 'config'>;
 
-// Schemas cost more to make than to use, and every pass over every instance uses them.
-const made = new Map<string, ServerType>();
-const mostMade = 500;
+// Schemas cost more to make than to use, and every pass over every instance uses them. By name, each as it was last.
+const made = new Map<string, { readonly program: string | null; readonly type: ServerType }>();
+/** More than a node has ports for instances: below it a pass over all of them makes nothing twice. */
+const mostMade = 5_000;
 
 /** The server type of an instance, built in or registered; null when it is gone. */
-export function typeOf({ type: name, type_manifest: manifest }: Omit<TypedRow, 'config'>): ServerType | null {
+export function typeOf(row: Omit<TypedRow, 'config'>): ServerType | null {
+  const { type: name, type_manifest: manifest, type_program: program } = row;
   const builtin = builtinTypes.get(name);
   if (builtin !== undefined || manifest === null) return builtin ?? null;
-  const key = `${name} ${manifest}`;
-  const known = made.get(key);
-  if (known !== undefined) return known;
-  if (made.size >= mostMade) made.clear();
+  const known = made.get(name);
+  // Words that changed may be old here: nothing that is done with an instance depends on them.
+  if (known !== undefined && known.program === program) return known.type;
   const type = registeredType(name, JSON.parse(manifest) as TypeManifest);
-  made.set(key, type);
+  made.delete(name);
+  made.set(name, { program, type });
+  for (const oldest of made.keys()) {
+    if (made.size <= mostMade) break;
+    made.delete(oldest);
+  }
   return type;
 }
 
@@ -42,7 +50,16 @@ export function assignServer(
   return {
     type: 'stdio',
     config: { ...fillProgram(type.manifest, config) },
-    secrets: fillSecrets(type.manifest, config, keyValues),
+    secrets: requireSecrets(type.manifest, config, keyValues),
     conceal: Object.values(keyValues),
   };
+}
+
+function requireSecrets(manifest: TypeManifest, config: TypedRow['config'], keyValues: Record<string, string>) {
+  try {
+    return fillSecrets(manifest, config, keyValues);
+  } catch (error) {
+    if (!(error instanceof OversizeError)) throw error;
+    throw new MiniMcpError('Misconfigured', `The api key ${error.message}`);
+  }
 }

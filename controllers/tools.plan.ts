@@ -28,13 +28,15 @@ export function planToolsEvent(before: ToolsSeen | null, after: ToolsSeen): Even
     ...(changed.length > 0 ? [`changed ${nameSome(changed)}`] : []),
   ];
   // With the same spec it is somebody else's doing: the server's, or whoever took it over.
-  const why = before.spec_hash === after.spec_hash ? '' : ' Its spec was changed meanwhile.';
+  const specChanged = before.spec_hash !== after.spec_hash;
+  const why = specChanged ? ' Its type, configuration or api key was changed meanwhile.' : '';
   return {
     reason: 'ToolsChanged',
     message: `Its tools are others than before: ${parts.join('; ') || 'the same names in other words'}.${why}`,
     data: {
       before: before.hash,
       after: after.hash,
+      specChanged,
       added: added.slice(0, namesInData),
       removed: removed.slice(0, namesInData),
       changed: changed.slice(0, namesInData),

@@ -22,7 +22,7 @@ create table tool_lists (
   instance_uid uuid primary key references instances (uid) on delete cascade,
   hash text not null,
   tools jsonb not null constraint tool_lists_tools_are_list check (jsonb_typeof(tools) = 'array'),
-  -- over what the process that had them was made of
+  -- over what people decided of the process that had them: type and its program, configuration, api key and its version
   spec_hash text not null,
   changed_at timestamptz not null default now()
 );

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { message, toMessage } from './message.ts';
 
 /**
  * What the runtime hands to a host over the IPC channel, together with the listening socket.
@@ -52,7 +53,7 @@ export const hostExit = z.object({
   attempt: z.uuid(),
   code: z.int(),
   reason: z.enum(hostExitReasons),
-  message: z.string(),
+  message,
   child: z
     .object({ code: z.int().nullable(), signal: z.string().nullable() })
     .nullable()
@@ -72,13 +73,13 @@ export const hostExitCodes: Record<HostExit['reason'], number> = {
 };
 
 /** One tool of a server, with a hash over everything it says of itself. */
-export const toolHash = z.object({ name: z.string().max(256), hash: z.string().max(64) });
+export const toolHash = z.object({ name: z.string().max(256).transform(toMessage), hash: z.string().max(64) });
 export type ToolHash = z.infer<typeof toolHash>;
 
 /** `GET /healthz` with the control token; without it the answer is `{"ok":true}` alone. */
 export const hostHealth = z.object({
   ok: z.boolean().describe('The MCP server answered a request made inside the host'),
-  message: z.string().describe('Why not, when ok is false'),
+  message: message.describe('Why not, when ok is false'),
   instance: z.uuid(),
   attempt: z.uuid(),
   expiresAt: z.iso.datetime().nullable(),

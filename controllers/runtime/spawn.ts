@@ -5,6 +5,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import PQueue from 'p-queue';
 import type { Assignment, HostInput, HostOutput } from '../../specs/assignment.ts';
+import { toMessage } from '../../specs/message.ts';
 import { crashpoint } from '../crashpoint.ts';
 import { baseEnvironment } from '../environment.ts';
 import { attemptMarker, identityOf, ownerMarker } from './process-table.ts';
@@ -161,7 +162,8 @@ function handOver(
 
 function lastLines(directory: string): string {
   try {
-    return readFileSync(join(directory, 'stderr.log'), 'utf8').trimEnd().split('\n').slice(-5).join(' ').slice(-500);
+    const said = readFileSync(join(directory, 'stderr.log'), 'utf8').trimEnd();
+    return toMessage(said.split('\n').slice(-5).join(' ').slice(-500));
   } catch {
     return '';
   }

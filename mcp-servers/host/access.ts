@@ -1,4 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
+import { isIPv4, isIPv6 } from 'node:net';
+import { loopbackOfAll } from '../../specs/address.ts';
 
 const bearer = /^Bearer +([^\s]{1,4096}) *$/i;
 
@@ -14,10 +16,22 @@ export function tokenMatches(token: string | null, sha256Hex: string): boolean {
   return expected.length === presented.length && timingSafeEqual(expected, presented) && token !== null;
 }
 
-/** The Host headers under which a server at host:port may be addressed: a rebound name is none of them. */
-export function allowedHosts(host: string, port: number): ReadonlySet<string> {
+/**
+ * Whether a Host header is one under which a server at host:port may be addressed: a rebound name is none. An
+ * address cannot be rebound, so a server on every address takes each of them.
+ */
+export function guardHost(host: string, port: number): (header: string | undefined) => boolean {
   const bound = host.includes(':') ? `[${host}]` : host.toLowerCase();
-  return new Set([bound, 'localhost', '127.0.0.1', '[::1]'].map(name => `${name}:${port}`));
+  const names = new Set([bound, 'localhost', '127.0.0.1', '[::1]'].map(name => `${name}:${port}`));
+  const isOpen = loopbackOfAll(host) !== null;
+  return header => {
+    const name = header?.toLowerCase() ?? '';
+    return names.has(name) || (isOpen && name.endsWith(`:${port}`) && isAddress(name.slice(0, -`:${port}`.length)));
+  };
+}
+
+function isAddress(name: string): boolean {
+  return isIPv4(name) || (name.startsWith('[') && name.endsWith(']') && isIPv6(name.slice(1, -1)));
 }
 
 const loopbackOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;

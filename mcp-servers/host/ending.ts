@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { hostExitCodes } from '../../specs/assignment.ts';
 import type { Assignment, HostExit } from '../../specs/assignment.ts';
+import { toMessage } from '../../specs/message.ts';
 import type { Exchanges } from './exchange.ts';
 import { describeError } from './log.ts';
 import type { Conceal, Log } from './log.ts';
@@ -49,7 +50,7 @@ export function createEnding({ assignment, http, exchanges, log, conceal, progra
       attempt: assignment.attempt,
       code: hostExitCodes[reason],
       reason,
-      message: conceal(message),
+      message: toMessage(conceal(message)),
       child,
     };
     log.info({ reason, code: exit.code }, `host ends: ${exit.message}`);

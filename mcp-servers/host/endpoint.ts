@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { hostLease } from '../../specs/assignment.ts';
 import type { HostHealth, HostLease } from '../../specs/assignment.ts';
-import { allowedHosts, bearerToken, isOwnMachine, originAllowed, tokenMatches } from './access.ts';
+import { bearerToken, guardHost, isOwnMachine, originAllowed, tokenMatches } from './access.ts';
 import type { Peers } from './peers.ts';
 import { readBody, writeFinalJson, writeJson } from './web.ts';
 
@@ -43,7 +43,7 @@ type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<vo
  * path exist (404, so that nobody finds OAuth here), is this the token (401), does the lease last (401).
  */
 export function createEndpoint(policy: EndpointPolicy): Handle {
-  const hosts = allowedHosts(policy.host, policy.port);
+  const hostAllowed = guardHost(policy.host, policy.port);
   const routes = new Map<string, Handle>([
     ['/mcp', (request, response) => serveMcp(policy, request, response)],
     ['/healthz', (request, response) => serveHealth(policy, request, response)],
@@ -51,7 +51,7 @@ export function createEndpoint(policy: EndpointPolicy): Handle {
     ['/control/drain', (request, response) => serveDrain(policy, request, response)],
   ]);
   return (request, response) => {
-    if (!hosts.has(request.headers.host?.toLowerCase() ?? '')) {
+    if (!hostAllowed(request.headers.host)) {
       return refuse(policy, request, response, 403, 'This Host is not served here.');
     }
     if (!originAllowed(request.headers.origin)) {

@@ -1,5 +1,6 @@
 import { hostExitCodes } from '../../specs/assignment.ts';
 import type { HostHealth } from '../../specs/assignment.ts';
+import { toMessage } from '../../specs/message.ts';
 import { createEndpoint, createHttpServer } from './endpoint.ts';
 import { createEnding } from './ending.ts';
 import type { End } from './ending.ts';
@@ -74,7 +75,7 @@ function serve(http: ReturnType<typeof createHttpServer>, handover: Awaited<Retu
     const message = trouble ?? (await mcp.probe(probeMs)) ?? '';
     return {
       ok: message === '',
-      message: conceal(message),
+      message: toMessage(conceal(message)),
       instance: assignment.instance.uid,
       attempt: assignment.attempt,
       expiresAt: lease.terms.expiresAt,

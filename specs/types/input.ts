@@ -61,15 +61,20 @@ export const typeInput = z
   });
 export type TypeInput = z.infer<typeof typeInput>;
 
-/** What a value for the input has to be, without its default. */
-export function inputSchema(input: TypeInput): z.ZodType {
-  const item = itemSchema(input);
+/** What a value for the input has to be, without its default. `leads`: a word of the arguments begins with it. */
+export function inputSchema(input: TypeInput, leads = false): z.ZodType {
+  const item = itemSchema(input, leads);
   if (!input.repeated) return item;
   const list = z.array(item).max(64);
   return input.required ? list.min(1) : list;
 }
 
-function itemSchema({ choices, format, required, minimum = -Infinity, maximum = Infinity }: TypeInput): z.ZodType {
+// A program could take it for an option.
+const noOption = /^(?!-)/;
+
+function itemSchema(input: TypeInput, leads: boolean): z.ZodType {
+  const { choices, format, required, minimum = -Infinity, maximum = Infinity } = input;
+  // Who made the type chose them, options too.
   if (choices !== undefined) return z.literal(choices);
   switch (format) {
     case 'number':
@@ -77,14 +82,12 @@ function itemSchema({ choices, format, required, minimum = -Infinity, maximum = 
     case 'boolean':
       return z.boolean();
     case 'filepath':
-      // A program could take it for an option.
-      return argument
-        .min(1)
-        .max(4096)
-        .regex(/^(?!-)/, 'must not begin with "-"; write ./ before it');
-    case 'string':
+      return argument.min(1).max(4096).regex(noOption, 'must not begin with "-"; write ./ before it');
+    case 'string': {
       // What must be given and is empty was forgotten.
-      return required ? argument.min(1) : argument;
+      const text = required ? argument.min(1) : argument;
+      return leads ? text.regex(noOption, 'must not begin with "-": the program could take it for an option') : text;
+    }
     default:
       return format satisfies never;
   }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { inputName, typeInput } from './input.ts';
+import { inputName, inputSchema, typeInput } from './input.ts';
+import type { TypeInput } from './input.ts';
 import { inputsOf, parseTemplate } from './template.ts';
-import { argument, directory, environmentName, isolation, packageName, packageVersion } from './values.ts';
+import { typeVariable } from './type-variable.ts';
+import { argument, directory, isolation, packageName, packageVersion } from './values.ts';
 
 const template = argument.refine(
   text => parseTemplate(text) !== null,
@@ -36,7 +38,7 @@ export const typeManifest = z
       .describe('Instead of package: an argv array without inputs; "node" is the running Node'),
     args: z.array(typeArgument).max(256).default([]).describe('Appended to the program'),
     env: z
-      .record(environmentName, template)
+      .record(typeVariable, template)
       .refine(env => Object.keys(env).length <= 256, 'must have at most 256 variables')
       .default({}),
     cwd: directory.optional().describe("Default: the instance's own directory"),
@@ -89,9 +91,40 @@ function checkUses({ args, env, inputs }: Uses, refuse: (path: PropertyKey[], me
     const declared = inputsOf(text).flatMap(input => lookUp(input, ['env', name]) ?? []);
     if (declared.some(input => input.repeated)) refuse(['env', name], 'must not have a repeated input');
   }
+  for (const name of leadingInputs({ args, inputs })) {
+    const input = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+    if (input?.default === undefined || !inputSchema(input).safeParse(input.default).success) continue;
+    if (inputSchema(input, true).safeParse(input.default).success) continue;
+    refuse(['inputs', name, 'default'], 'must not begin with "-", as it begins an argument; choices may');
+  }
   for (const name of Object.keys(inputs)) {
     if (!used.has(name)) refuse(['inputs', name], `is used in neither args nor env; write {${name}} where it belongs`);
   }
+}
+
+/**
+ * The inputs with which a word on the command line begins, so that its value could be taken for an option. After an
+ * argument "--" there are no options.
+ */
+export function leadingInputs({ args, inputs }: Pick<TypeManifest, 'args' | 'inputs'>): Set<string> {
+  const leading = new Set<string>();
+  for (const arg of args) {
+    if (arg === '--') break;
+    for (const word of wordsOf(arg)) {
+      if (word === '--') break;
+      for (const piece of parseTemplate(word) ?? []) {
+        if (piece.kind === 'text') break;
+        leading.add(piece.name);
+        const input = Object.hasOwn(inputs, piece.name) ? inputs[piece.name] : undefined;
+        if (input === undefined || !mayBeEmpty(input)) break;
+      }
+    }
+  }
+  return leading;
+}
+
+function mayBeEmpty({ choices, format, required }: TypeInput): boolean {
+  return choices === undefined ? format === 'string' && !required : choices.includes('');
 }
 
 /** The words that an argument may put on the command line. */

@@ -2,19 +2,19 @@ import { z } from 'zod';
 import type { ServerType } from '../type.ts';
 import { inputSchema } from './input.ts';
 import type { TypeInput } from './input.ts';
-import { wordsOf } from './manifest.ts';
-import type { TypeArgument, TypeManifest } from './manifest.ts';
-import type { StdioConfig } from './stdio.ts';
-import { fillTemplate, inputsOf } from './template.ts';
+import { leadingInputs } from './manifest.ts';
+import type { TypeManifest } from './manifest.ts';
+import { fillProgram } from './program.ts';
+import type { Values } from './program.ts';
+import { OversizeError } from './program-size.ts';
 import { secretValue } from './values.ts';
-
-type Values = Readonly<Record<string, unknown>>;
 
 /** A registered type as every other one: its inputs as the schemas of spec.config and of the api key. */
 export function registeredType(name: string, manifest: TypeManifest): ServerType {
   const inputs = Object.entries(manifest.inputs);
   const open = inputs.filter(([, input]) => !input.secret);
   const secret = inputs.filter(([, input]) => input.secret);
+  const leading = leadingInputs(manifest);
   const needed = secret.some(([, input]) => input.required);
   const keyValues = z.strictObject(
     Object.fromEntries(secret.map(([field, input]) => [field, described(input, keySchema(input))])),
@@ -23,20 +23,43 @@ export function registeredType(name: string, manifest: TypeManifest): ServerType
     name,
     title: manifest.title,
     description: manifest.description,
-    config: z.strictObject(
-      Object.fromEntries(open.map(([field, input]) => [field, described(input, configSchema(input))])),
-    ),
+    config: z
+      .strictObject(
+        Object.fromEntries(
+          open.map(([field, input]) => [field, described(input, configSchema(input, leading.has(field)))]),
+        ),
+      )
+      .superRefine((config, context) => {
+        const fault = findOversize(manifest, config);
+        if (fault !== null) context.addIssue({ code: 'custom', message: fault });
+      }),
     keyValues:
       needed || secret.length === 0
         ? keyValues
         : keyValues.refine(values => Object.keys(values).length > 0, 'give at least one value'),
-    key: secret.length === 0 ? 'none' : needed ? 'required' : 'optional',
+    key: keyNeed(secret.map(([, input]) => input.required)),
     manifest,
   };
 }
 
-function configSchema(input: TypeInput): z.ZodType {
-  const schema = inputSchema(input);
+/** Whether a type with these secret inputs needs an api key, or takes one at all; each = whether it is required. */
+export function keyNeed(secrets: readonly boolean[]): ServerType['key'] {
+  if (secrets.length === 0) return 'none';
+  return secrets.includes(true) ? 'required' : 'optional';
+}
+
+function findOversize(manifest: TypeManifest, config: Values): string | null {
+  try {
+    fillProgram(manifest, config);
+    return null;
+  } catch (error) {
+    if (error instanceof OversizeError) return error.message;
+    throw error;
+  }
+}
+
+function configSchema(input: TypeInput, leads: boolean): z.ZodType {
+  const schema = inputSchema(input, leads);
   if (input.default !== undefined) return schema.default(input.default);
   return input.required ? schema : schema.optional();
 }
@@ -56,29 +79,6 @@ function described({ description, format, placeholder }: TypeInput, schema: z.Zo
   });
 }
 
-/** What a stdio instance would say to run this; `config` was checked by the type. Without what holds a secret. */
-export function fillProgram(manifest: TypeManifest, config: Values): StdioConfig {
-  const open = Object.entries(manifest.env).filter(([, text]) => !holdsSecret(manifest, text));
-  return {
-    package: manifest.package,
-    version: manifest.version,
-    command: manifest.command,
-    args: manifest.args.flatMap(arg => fillArgument(manifest, arg, config)),
-    env: fillEnvironment(open, config),
-    cwd: manifest.cwd,
-    isolation: manifest.isolation,
-  };
-}
-
-/** The environment variables that hold secrets, and nothing of the api key that the manifest does not name. */
-export function fillSecrets(manifest: TypeManifest, config: Values, keyValues: Values): Record<string, string> {
-  const secret = Object.entries(manifest.env).filter(([, text]) => holdsSecret(manifest, text));
-  const inputs = Object.entries(manifest.inputs).map(
-    ([name, input]) => [name, ownValue(input.secret ? keyValues : config, name)] as const,
-  );
-  return fillEnvironment(secret, Object.fromEntries(inputs));
-}
-
 /** Which values an api key has to have and has not. */
 export function missingSecrets(manifest: TypeManifest, fields: readonly string[]): string[] {
   return Object.entries(manifest.inputs)
@@ -86,12 +86,17 @@ export function missingSecrets(manifest: TypeManifest, fields: readonly string[]
     .map(([name]) => name);
 }
 
-/** Whether a process made of the one would be like one made of the other: only words for people differ. */
-export function isSameProgram(a: TypeManifest, b: TypeManifest): boolean {
-  return programText(a) === programText(b);
-}
-
-function programText({ package: name, version, command, args, env, cwd, isolation, inputs }: TypeManifest): string {
+/** The same for two manifests of which like processes would be made: only words for people differ. */
+export function programText({
+  package: name,
+  version,
+  command,
+  args,
+  env,
+  cwd,
+  isolation,
+  inputs,
+}: TypeManifest): string {
   const rules = Object.entries(inputs).map(([input, rule]) => [
     input,
     JSON.stringify({ ...rule, description: '', placeholder: '' }),
@@ -105,37 +110,4 @@ function programText({ package: name, version, command, args, env, cwd, isolatio
 
 function byName([a = '']: readonly string[], [b = '']: readonly string[]): number {
   return a < b ? -1 : 1;
-}
-
-function holdsSecret(manifest: TypeManifest, text: string): boolean {
-  return inputsOf(text).some(name => manifest.inputs[name]?.secret);
-}
-
-function fillEnvironment(env: readonly (readonly [string, string])[], values: Values): Record<string, string> {
-  const filled = env.map(([name, text]) => [name, fillTemplate(text, input => textOf(ownValue(values, input)))]);
-  return Object.fromEntries(filled.filter(([, value]) => value !== null)) as Record<string, string>;
-}
-
-function fillArgument(manifest: TypeManifest, arg: TypeArgument, config: Values): string[] {
-  if (typeof arg === 'object' && 'if' in arg && ownValue(config, arg.if) !== true) return [];
-  const words = wordsOf(arg);
-  const repeated = words.flatMap(inputsOf).find(name => manifest.inputs[name]?.repeated);
-  if (repeated === undefined) return fillWords(words, name => textOf(ownValue(config, name)));
-  const list = ownValue(config, repeated);
-  if (!Array.isArray(list)) return [];
-  return list.flatMap(item => fillWords(words, name => textOf(name === repeated ? item : ownValue(config, name))));
-}
-
-/** All of them, or none when one has no value. */
-function fillWords(words: readonly string[], valueOf: (name: string) => string | null): string[] {
-  const filled = words.map(word => fillTemplate(word, valueOf));
-  return filled.includes(null) ? [] : (filled as string[]);
-}
-
-function ownValue(values: Values, name: string): unknown {
-  return Object.hasOwn(values, name) ? values[name] : undefined;
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
 }

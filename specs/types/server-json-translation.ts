@@ -3,7 +3,7 @@ import type { TypeInput } from './input.ts';
 import type { TypeArgument, TypeManifest } from './manifest.ts';
 import type { ServerArgument, ServerInput, ServerVariable } from './server-json-input.ts';
 import { escapeTemplate } from './template.ts';
-import { environmentName } from './values.ts';
+import { typeVariable } from './type-variable.ts';
 
 export type Refuse = (path: readonly PropertyKey[], message: string) => void;
 
@@ -94,7 +94,7 @@ export function createTranslation(refuse: Refuse): Translator {
       else addWords([...flag, `{${name}}`]);
     },
     addVariable(variable, path) {
-      const checked = environmentName.safeParse(variable.name);
+      const checked = typeVariable.safeParse(variable.name);
       if (!checked.success) {
         refuse([...path, 'name'], checked.error.issues[0]!.message);
         return;

@@ -33,14 +33,23 @@ export function escapeTemplate(text: string): string {
 
 /**
  * The text with every input's value in its place; null when one of them has no value. A value is never looked
- * at for inputs again.
+ * at for inputs again. What is longer than `longest` characters ends there: few inputs can make gigabytes.
  */
-export function fillTemplate(text: string, valueOf: (name: string) => string | null): string | null {
-  let filled = '';
-  for (const piece of parseTemplate(text) ?? []) {
+export function fillTemplate(
+  template: readonly Piece[],
+  valueOf: (name: string) => string | null,
+  longest = Infinity,
+): string | null {
+  const values: string[] = [];
+  for (const piece of template) {
     const value = piece.kind === 'text' ? piece.text : valueOf(piece.name);
     if (value === null) return null;
+    values.push(value);
+  }
+  let filled = '';
+  for (const value of values) {
     filled += value;
+    if (filled.length > longest) break;
   }
   return filled;
 }

@@ -4,7 +4,8 @@ import { z } from 'zod';
 export const tokenUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .max(2048, 'must have at most 2048 characters')
-  .refine(text => !isClear(text), 'must be an https URL; http only for localhost, 127.0.0.1 and [::1]');
+  .refine(text => !isClear(text), 'must be an https URL; http only for localhost, 127.0.0.1 and [::1]')
+  .refine(isBare, 'must have no user name, password, query or fragment');
 
 function isClear(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -12,7 +13,15 @@ function isClear(text: string): boolean {
   return protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname);
 }
 
-export const secretValue = z.string().min(1).max(65_536);
+/** Paths are put behind it, and fetch takes no credentials in a URL. What is no URL at all is said elsewhere. */
+function isBare(text: string): boolean {
+  if (!URL.canParse(text)) return true;
+  const { username, password } = new URL(text);
+  return username === '' && password === '' && !/[?#]/.test(text);
+}
+
+export const longestSecret = 65_536;
+export const secretValue = z.string().min(1).max(longestSecret);
 
 export const environmentName = z
   .string()
@@ -22,8 +31,11 @@ export const environmentName = z
 
 const noNul = /^[^\0]*$/;
 
+/** Linux takes 128 KiB, which these many characters are never more than. */
+export const longestArgument = 32_768;
+
 /** A word of a command line, or the value of an environment variable. */
-export const argument = z.string().max(32_768, { abort: true }).regex(noNul, 'must not contain NUL');
+export const argument = z.string().max(longestArgument, { abort: true }).regex(noNul, 'must not contain NUL');
 
 export const directory = z
   .string()

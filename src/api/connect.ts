@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { loopbackOfAll } from '../../specs/address.ts';
 import { guides } from './clients/guides.ts';
 import type { Api, ApiContext } from './context.ts';
 import { openAccess } from './mcp-access.ts';
@@ -29,8 +30,9 @@ export function addConnect(app: Api, context: ApiContext): void {
     async (request, reply) => {
       const { name } = request.params;
       const { client } = request.query;
-      const { url, token, expiresAt } = await openAccess(context, name);
-      const common = commonNotes(url);
+      const { access, host } = await openAccess(context, name);
+      const { url, token, expiresAt } = access;
+      const common = commonNotes(url, host);
       const connect = (one: ClientName): Connection => {
         const { notes, ...guide } = guides[one]({ name, url, token });
         return { client: one, ...guide, notes: [...notes, ...common], expiresAt };
@@ -40,11 +42,16 @@ export function addConnect(app: Api, context: ApiContext): void {
   );
 }
 
-function commonNotes(url: string): string[] {
+function commonNotes(url: string, host: string): string[] {
   const { hostname } = new URL(url);
-  const loopback = hostname === '[::1]' || hostname === 'localhost' || hostname.startsWith('127.');
+  const isOpen = loopbackOfAll(host) !== null;
+  const isLoopback = hostname === '[::1]' || hostname === 'localhost' || hostname.startsWith('127.');
   return [
-    ...(loopback ? ['The address is of this machine alone: the client has to run here.'] : []),
+    ...(isOpen
+      ? [`From other machines, write an IP address of the instance's machine in place of ${hostname}.`]
+      : isLoopback
+        ? ['The address is of this machine alone: the client has to run here.']
+        : []),
     'Token and port may change when the lease is restored or the token rotated: ask again then.',
   ];
 }

@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
+import { loopbackOfAll } from '../../specs/address.ts';
 import type { Config } from '../config.ts';
 import { ApiProblem } from './problem.ts';
 
 const loopback = ['localhost', '127.0.0.1', '::1'];
-const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 /**
  * Refuses requests under a foreign name, and those that a foreign page makes: a web page whose name was
@@ -13,7 +13,7 @@ const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
  */
 export function guardHosts(config: Pick<Config, 'apiHost' | 'node'>): (request: FastifyRequest) => void {
   const names = new Set([...loopback, config.apiHost.toLowerCase()]);
-  const isOpen = wildcards.has(config.apiHost);
+  const isOpen = loopbackOfAll(config.apiHost) !== null;
   if (isOpen) names.add(config.node.toLowerCase());
   const isServed = (name: string | null): boolean => name !== null && (names.has(name) || (isOpen && isIP(name) !== 0));
 

@@ -13,7 +13,13 @@ import { access, json, nameParameters, writeQuery } from './schemas.ts';
 import { writeTransaction } from './write-transaction.ts';
 
 type Access = z.infer<typeof access>;
-type Reachable = Access & { url: string };
+
+/** An instance that clients can connect to now. */
+interface Reachable {
+  readonly access: Access & { url: string };
+  /** Where it listens: an address, or what stands for every one. */
+  readonly host: string;
+}
 
 /** The address of an instance with its token: read it, or make the old token worthless. */
 export function addMcpAccess(app: Api, { pool, vault }: ApiContext): void {
@@ -30,7 +36,8 @@ export function addMcpAccess(app: Api, { pool, vault }: ApiContext): void {
       },
     },
     async (request, reply) => {
-      return reply.send(await openAccess({ pool, vault }, request.params.name));
+      const { access: answer } = await openAccess({ pool, vault }, request.params.name);
+      return reply.send(answer);
     },
   );
 
@@ -73,7 +80,7 @@ export async function openAccess(
   if (sealed === null) throw noInstance(name);
   const token = await vault.open(sealed.data_key_id, sealed.ciphertext, instanceTokenAad(row.uid, sealed.version));
   const answer = toAccess(row, token);
-  return { ...answer, url: answer.url! };
+  return { access: { ...answer, url: answer.url! }, host: row.instance_host! };
 }
 
 function refuseUnreachable(row: InstanceViewRow, now: Date): void {

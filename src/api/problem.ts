@@ -18,6 +18,7 @@ export const problemKinds = {
   NotScheduled: [409, 'The instance has no address yet'],
   ApiKeyInUse: [409, 'The api key is in use'],
   TypeInUse: [409, 'The type is in use'],
+  TypeMisfit: [409, 'Instances do not fit the type any more'],
   BuiltinType: [409, 'The type is built in'],
   HistoryGone: [410, 'The history does not reach back that far'],
   PreconditionFailed: [412, 'The desired state has changed'],

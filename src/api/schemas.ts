@@ -5,6 +5,7 @@ import { instance, instanceWrite, leaseWrite } from '../../specs/instance.ts';
 import { controller, node } from '../../specs/node.ts';
 import { problem } from '../../specs/problem.ts';
 import { typeManifest } from '../../specs/types/manifest.ts';
+import { serverJson } from '../../specs/types/server-json.ts';
 
 /** An instance's address with the token that opens it. */
 export const access = z.object({
@@ -56,20 +57,32 @@ export const connection = z.object({
   expiresAt: z.iso.datetime().nullable().describe('When the token ends with the lease'),
 });
 
-/** A server type with what its instances take. */
-export const typeView = z.object({
+/** A server type without what makes it long. */
+export const typeSummary = z.object({
   name: z.string(),
   title: z.string(),
   description: z.string(),
   source: z.enum(['builtin', 'manifest', 'server.json']).describe('Where it comes from'),
   key: z.enum(['required', 'optional', 'none']).describe('Whether an instance needs an api key, or takes one at all'),
-  configSchema: z.record(z.string(), z.unknown()).describe('JSON Schema of spec.config'),
-  keyValuesSchema: z.record(z.string(), z.unknown()).describe("JSON Schema of the api key's values"),
-  version: z.int().nullable().describe('Counts changes; null = built in, as all that follows'),
-  manifest: typeManifest.nullable().describe('What is run and what is asked for; of a server.json what was made of it'),
-  document: z.record(z.string(), z.unknown()).nullable().describe('As it was registered'),
+  version: z.int().nullable().describe('Counts changes; null = built in, as both times'),
   createdAt: z.iso.datetime().nullable(),
   updatedAt: z.iso.datetime().nullable(),
+});
+
+/** A server type with what its instances take. */
+export const typeView = typeSummary.extend({
+  configSchema: z.record(z.string(), z.unknown()).describe('JSON Schema of spec.config'),
+  keyValuesSchema: z.record(z.string(), z.unknown()).describe("JSON Schema of the api key's values"),
+  manifest: typeManifest
+    .nullable()
+    .describe('What is run and what is asked for; of a server.json what was made of it; null = built in'),
+  document: z.record(z.string(), z.unknown()).nullable().describe('As it was registered; null = built in'),
+});
+
+/** What makes a type. It is checked later as the one that it is: of a union it would say what neither takes. */
+export const typeDocument = z.record(z.string(), z.unknown()).meta({
+  description: 'A manifest, or a server.json of the MCP registry',
+  anyOf: ['TypeManifestInput', 'ServerJsonInput'].map(name => ({ $ref: `#/components/schemas/${name}` })),
 });
 
 const components = {
@@ -79,7 +92,9 @@ const components = {
   Access: access,
   Connection: connection,
   Type: typeView,
+  TypeSummary: typeSummary,
   TypeManifest: typeManifest,
+  ServerJson: serverJson,
   ApiKey: apiKey,
   ApiKeyWrite: apiKeyWrite,
   Event: event,

@@ -3,44 +3,35 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { ServerType } from '../../specs/type.ts';
 import { registeredType } from '../../specs/types/registered.ts';
-import type { TypeRow } from '../db/types.ts';
-import type { typeView } from './schemas.ts';
+import type { TypeRow, TypeSummaryRow } from '../db/types.ts';
+import type { typeSummary, typeView } from './schemas.ts';
 
-export type TypeView = z.infer<typeof typeView>;
+type TypeView = z.infer<typeof typeView>;
+type TypeSummary = z.infer<typeof typeSummary>;
+
+export function summarizeBuiltin({ name, title, description, key }: ServerType): TypeSummary {
+  return { name, title, description, source: 'builtin', key, version: null, createdAt: null, updatedAt: null };
+}
+
+export function summarizeRegistered(row: TypeSummaryRow): TypeSummary {
+  const { name, title, description, source, key, version } = row;
+  const times = { createdAt: row.created_at.toISOString(), updatedAt: row.updated_at.toISOString() };
+  return { name, title, description, source, key, version, ...times };
+}
 
 export function viewBuiltin(type: ServerType): TypeView {
-  return {
-    ...viewSchemas(type),
-    source: 'builtin',
-    version: null,
-    manifest: null,
-    document: null,
-    createdAt: null,
-    updatedAt: null,
-  };
+  return { ...summarizeBuiltin(type), ...viewSchemas(type), manifest: null, document: null };
 }
 
 export function viewRegistered(row: TypeRow): TypeView {
-  return {
-    ...viewSchemas(registeredType(row.name, row.manifest)),
-    source: row.source,
-    version: row.version,
-    manifest: row.manifest,
-    document: row.document,
-    createdAt: row.created_at.toISOString(),
-    updatedAt: row.updated_at.toISOString(),
-  };
+  const type = registeredType(row.name, row.manifest);
+  const { title, description, key } = type;
+  const { manifest, document } = row;
+  return { ...summarizeRegistered({ ...row, title, description, key }), ...viewSchemas(type), manifest, document };
 }
 
-function viewSchemas({ name, title, description, key, config, keyValues }: ServerType) {
-  return {
-    name,
-    title,
-    description,
-    key,
-    configSchema: toJsonSchema(config),
-    keyValuesSchema: toJsonSchema(keyValues),
-  };
+function viewSchemas({ config, keyValues }: ServerType) {
+  return { configSchema: toJsonSchema(config), keyValuesSchema: toJsonSchema(keyValues) };
 }
 
 /** As clients write it: fields with a default are not required. */

@@ -3,17 +3,17 @@ import { z } from 'zod';
 import { dnsLabel } from '../../specs/name.ts';
 import { builtinTypes } from '../../specs/type.ts';
 import { typeManifest } from '../../specs/types/manifest.ts';
-import { isSameProgram } from '../../specs/types/registered.ts';
 import { isServerJson, serverJson } from '../../specs/types/server-json.ts';
 import type { Queryable } from '../db/pool.ts';
-import { deleteType, insertType, lockType, readTypeRow, readTypeUsers, updateType } from '../db/types.ts';
+import { deleteType, insertType, lockType, programHash, readTypeRow, readTypeUsers, updateType } from '../db/types.ts';
 import type { TypeRow, TypeWrite } from '../db/types.ts';
 import { isSameJson } from './change.ts';
 import type { Api, ApiContext } from './context.ts';
 import { isCreateOnly, readTags } from './etag.ts';
 import { parse } from './pointer.ts';
 import { ApiProblem, invalidBody } from './problem.ts';
-import { ifMatchHeader, json, nameParameters, typeView, writeQuery } from './schemas.ts';
+import { flag, ifMatchHeader, json, nameParameters, typeDocument, typeView, writeQuery } from './schemas.ts';
+import { refuseMisfit } from './type-fit.ts';
 import { replyType, typeTag, viewRegistered } from './type-view.ts';
 import { noType } from './types.ts';
 import { writeTransaction } from './write-transaction.ts';
@@ -22,6 +22,9 @@ import { writeTransaction } from './write-transaction.ts';
 const longestDocument = 65_536;
 const mostUsersNamed = 5;
 
+const putQuery = writeQuery.extend({
+  force: flag('Change the type also where instances that run do not fit it any more; they are stopped until changed'),
+});
 const ifMatch = ifMatchHeader.extend({ 'if-match': z.string().optional().describe('The ETag of the type') });
 
 /** Registering server types. For admins: it decides what code is run. */
@@ -36,14 +39,14 @@ export function addTypeWrites(app: Api, { pool }: ApiContext): void {
         operationId: 'putType',
         summary: 'Register a server type, or change it; the same again changes nothing',
         description:
-          'The body is a manifest (`manifest` of the answer shows its shape) or a server.json of the MCP registry ' +
+          'The body is a manifest or a server.json of the MCP registry ' +
           '(2025-12-11) with one package of npm that speaks stdio at an exact version. Instances of a type whose ' +
-          'program changes are started anew, with the same URL.',
+          'program changes are started anew, with the same URL; a change that some of them do not fit is refused.',
         tags,
         params: nameParameters,
-        querystring: writeQuery,
+        querystring: putQuery,
         headers: ifMatch.extend({ 'if-none-match': z.string().optional().describe('* = create only') }),
-        body: z.record(z.string(), z.unknown()).describe('A manifest or a server.json'),
+        body: typeDocument,
         response: { 200: json(typeView, 'Changed, or as it was'), 201: json(typeView, 'New') },
       },
     },
@@ -54,8 +57,9 @@ export function addTypeWrites(app: Api, { pool }: ApiContext): void {
       refuseBuiltin(name);
       const createOnly = isCreateOnly(request);
       const write = { name, ...readDocument(request.body) };
-      const answer = await writeTransaction(pool, request.query.dryRun, async tx => {
-        const status = await putType(tx, write, row => checkPreconditions(request, row, name, createOnly));
+      const { dryRun, force } = request.query;
+      const answer = await writeTransaction(pool, dryRun, async tx => {
+        const status = await putType(tx, write, force, row => checkPreconditions(request, row, name, createOnly));
         return { status, row: await requireRow(tx, name) };
       });
       if (answer.status === 201) reply.header('location', `/api/v1/types/${name}`);
@@ -106,7 +110,12 @@ function readDocument(document: Record<string, unknown>): Omit<TypeWrite, 'name'
 }
 
 /** Writes a type and answers 201 or 200; the same document again writes nothing. */
-async function putType(tx: Queryable, write: TypeWrite, check: (row: TypeRow | null) => void): Promise<200 | 201> {
+async function putType(
+  tx: Queryable,
+  write: TypeWrite,
+  force: boolean,
+  check: (row: TypeRow | null) => void,
+): Promise<200 | 201> {
   for (;;) {
     const row = await lockType(tx, write.name);
     check(row);
@@ -114,7 +123,8 @@ async function putType(tx: Queryable, write: TypeWrite, check: (row: TypeRow | n
       const { manifest } = write;
       // A later MiniMCP may make another manifest of the same document.
       if (isSameJson(row.document, write.document) && isSameJson(row.manifest, manifest)) return 200;
-      await updateType(tx, write, !isSameProgram(row.manifest, manifest));
+      if (!force && row.program_hash !== programHash(manifest)) await refuseMisfit(tx, row, write);
+      await updateType(tx, write);
       return 200;
     }
     if (await insertType(tx, write)) return 201;

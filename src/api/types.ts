@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { builtinTypes } from '../../specs/type.ts';
-import { readTypeRow, readTypeRows } from '../db/types.ts';
+import { readTypeRow, readTypeSummaries } from '../db/types.ts';
 import type { Api, ApiContext } from './context.ts';
 import { nameCursor, readCursor, toPage } from './cursor.ts';
 import { ApiProblem } from './problem.ts';
-import { json, listOf, nameParameters, pageQuery, typeView } from './schemas.ts';
-import { replyType, viewBuiltin, viewRegistered } from './type-view.ts';
+import { json, listOf, nameParameters, pageQuery, typeSummary, typeView } from './schemas.ts';
+import { replyType, summarizeBuiltin, summarizeRegistered, viewBuiltin, viewRegistered } from './type-view.ts';
 
-/** Server types, built in and registered, with the JSON Schemas of what they take. */
+/** Server types, built in and registered; each one alone comes with the JSON Schemas of what it takes. */
 export function addTypes(app: Api, { pool, readPool }: ApiContext): void {
   app.get(
     '/types',
@@ -15,17 +15,17 @@ export function addTypes(app: Api, { pool, readPool }: ApiContext): void {
       config: { scope: 'read' },
       schema: {
         operationId: 'listTypes',
-        summary: 'Server types by name',
+        summary: 'Server types by name, without their schemas and manifests',
         tags: ['types'],
         querystring: z.strictObject(pageQuery),
-        response: { 200: json(listOf(typeView), 'A page') },
+        response: { 200: json(listOf(typeSummary), 'A page') },
       },
     },
     async (request, reply) => {
       const { limit, cursor } = request.query;
       const after = cursor === undefined ? '' : readCursor(nameCursor, cursor);
-      const registered = (await readTypeRows(readPool, after, limit + 1)).map(viewRegistered);
-      const builtin = [...builtinTypes.values()].filter(type => type.name > after).map(viewBuiltin);
+      const registered = (await readTypeSummaries(readPool, after, limit + 1)).map(summarizeRegistered);
+      const builtin = [...builtinTypes.values()].filter(type => type.name > after).map(summarizeBuiltin);
       const rest = [...builtin, ...registered].toSorted((a, b) => (a.name < b.name ? -1 : 1));
       return await reply.send(
         toPage(

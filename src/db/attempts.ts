@@ -1,4 +1,5 @@
 import type { Queryable } from './pool.ts';
+import { storableText } from './storable.ts';
 
 export interface NewAttempt {
   readonly id: string;
@@ -9,7 +10,7 @@ export interface NewAttempt {
   readonly runtime: string;
   readonly processGeneration: number;
   readonly keyVersion: number | null;
-  readonly typeVersion: number | null;
+  readonly typeProgram: string | null;
   readonly leaseExpiresAt: Date | null;
   readonly tokenVersion: number | null;
 }
@@ -18,7 +19,7 @@ export interface NewAttempt {
 export async function insertAttempt(db: Queryable, attempt: NewAttempt): Promise<void> {
   await db.query(
     `insert into attempts (id, instance_uid, instance_name, node, port, runtime, process_generation, key_version,
-       type_version, lease_expires_at, token_version)
+       type_program, lease_expires_at, token_version)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
     [
       attempt.id,
@@ -29,7 +30,7 @@ export async function insertAttempt(db: Queryable, attempt: NewAttempt): Promise
       attempt.runtime,
       attempt.processGeneration,
       attempt.keyVersion,
-      attempt.typeVersion,
+      attempt.typeProgram,
       attempt.leaseExpiresAt,
       attempt.tokenVersion,
     ],
@@ -92,7 +93,7 @@ export async function endAttempt(db: Queryable, attemptId: string, end: AttemptE
   const { rowCount } = await db.query(
     `update attempts set ended_at = now(), end_reason = $2, end_message = $3, exit_code = $4, exit_signal = $5
      where id = $1 and ended_at is null`,
-    [attemptId, end.reason, end.message, end.code, end.signal],
+    [attemptId, end.reason, storableText(end.message), end.code, end.signal],
   );
   return rowCount === 1;
 }

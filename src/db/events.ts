@@ -1,6 +1,7 @@
 import type { Event, EventReason } from '../../specs/event.ts';
 import type { Phase } from '../../specs/phase.ts';
 import type { Queryable } from './pool.ts';
+import { storableJson, storableText } from './storable.ts';
 
 export interface NewEvent {
   readonly instanceUid: string;
@@ -28,8 +29,8 @@ export async function appendEvent(db: Queryable, event: NewEvent): Promise<void>
       event.reason,
       event.from,
       event.to,
-      event.message,
-      JSON.stringify(event.data ?? {}),
+      storableText(event.message),
+      storableJson(event.data ?? {}),
     ],
   );
 }

@@ -1,3 +1,4 @@
+import { loopbackOfAll } from '../../specs/address.ts';
 import { livePhases } from '../../specs/phase.ts';
 import type { Condition, Phase } from '../../specs/phase.ts';
 import type { Instance, LastExit, Resources, RestartPolicy } from '../../specs/instance.ts';
@@ -101,9 +102,10 @@ export async function readInstanceByName(db: Queryable, name: string): Promise<I
   return rows[0] ?? null;
 }
 
-/** Where clients reach an instance. */
-export function instanceUrl(host: string, port: number): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/mcp`;
+/** Where clients reach an instance: of one that listens on every address, where those of its machine do. */
+function instanceUrl(host: string, port: number): string {
+  const address = loopbackOfAll(host) ?? host;
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}/mcp`;
 }
 
 export function toInstance(row: InstanceViewRow): Instance {

@@ -1,5 +1,6 @@
 import type { ToolHash } from '../../specs/assignment.ts';
 import type { Queryable } from './pool.ts';
+import { storableJson, storableText } from './storable.ts';
 
 export interface ProbeWrite {
   readonly attemptId: string;
@@ -16,7 +17,7 @@ export async function recordProbe(db: Queryable, probe: ProbeWrite): Promise<voi
        ready = excluded.ready, message = excluded.message,
        changed_at = case when o.ready = excluded.ready then o.changed_at else now() end
      where o.ready <> excluded.ready or o.message <> excluded.message`,
-    [probe.attemptId, probe.ready, probe.message],
+    [probe.attemptId, probe.ready, storableText(probe.message)],
   );
 }
 
@@ -30,7 +31,7 @@ export async function recordTools(
   await db.query(
     `update observations set tools_hash = $2, tools = $3
      where attempt_id = $1 and tools_hash is distinct from $2`,
-    [attemptId, hash, JSON.stringify(tools)],
+    [attemptId, hash, storableJson(tools)],
   );
 }
 

@@ -1,6 +1,7 @@
 import type { LastExit } from '../../specs/instance.ts';
 import type { Condition, Phase } from '../../specs/phase.ts';
 import type { Queryable } from './pool.ts';
+import { storableJson } from './storable.ts';
 
 /** A whole status as the process controller writes it. */
 export interface StatusWrite {
@@ -42,13 +43,13 @@ export async function writeStatus(db: Queryable, from: Phase, status: StatusWrit
       status.instanceUid,
       status.phase,
       status.observedGeneration,
-      JSON.stringify(status.conditions),
+      storableJson(status.conditions),
       status.attemptId,
       status.restartCount,
       status.backoffStep,
       status.heldGeneration,
       status.nextStartAt,
-      status.lastExit === null ? null : JSON.stringify(status.lastExit),
+      status.lastExit === null ? null : storableJson(status.lastExit),
       status.times,
       from,
     ],

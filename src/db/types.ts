@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { builtinTypes } from '../../specs/type.ts';
 import type { ServerType } from '../../specs/type.ts';
 import type { TypeManifest } from '../../specs/types/manifest.ts';
-import { registeredType } from '../../specs/types/registered.ts';
+import { keyNeed, programText, registeredType } from '../../specs/types/registered.ts';
 import type { Queryable } from './pool.ts';
 
 export type TypeSource = 'manifest' | 'server.json';
@@ -11,7 +12,7 @@ export interface TypeRow {
   readonly name: string;
   readonly manifest: TypeManifest;
   readonly version: number;
-  readonly process_version: number;
+  readonly program_hash: string;
   readonly source: TypeSource;
   readonly document: Record<string, unknown>;
   readonly created_at: Date;
@@ -26,16 +27,30 @@ export interface TypeWrite {
   readonly document: object;
 }
 
-const columns = 'name, manifest, version, process_version, source, document, created_at, updated_at';
+/** What a list tells of a registered type. */
+export interface TypeSummaryRow extends Pick<TypeRow, 'name' | 'version' | 'source' | 'created_at' | 'updated_at'> {
+  readonly title: string;
+  readonly description: string;
+  readonly key: ServerType['key'];
+}
 
-/** The next registered types by name after `after`. */
-export async function readTypeRows(db: Queryable, after: string, limit: number): Promise<TypeRow[]> {
-  const { rows } = await db.query<TypeRow>(
+const columns = 'name, manifest, version, program_hash, source, document, created_at, updated_at';
+
+/** The next registered types by name after `after`. Their manifests, which may be long, stay where they are. */
+export async function readTypeSummaries(db: Queryable, after: string, limit: number): Promise<TypeSummaryRow[]> {
+  const { rows } = await db.query<Omit<TypeSummaryRow, 'key'> & { secrets: boolean[] }>(
     // In the order of the built-in ones, among which they are put.
-    `select ${columns} from types where name collate "C" > $1 order by name collate "C" limit $2`,
+    `select t.name, t.version, t.source, t.created_at, t.updated_at, m.title, m.description,
+       array(
+         select (input.value ->> 'required')::boolean from json_each(m.inputs) input
+         where (input.value ->> 'secret')::boolean
+       ) as secrets
+     from (select * from types where name collate "C" > $1 order by name collate "C" limit $2) t,
+       json_to_record(t.manifest) as m (title text, description text, inputs json)
+     order by t.name collate "C"`,
     [after, limit],
   );
-  return rows;
+  return rows.map(({ secrets, ...row }) => ({ ...row, key: keyNeed(secrets) }));
 }
 
 export async function readTypeRow(db: Queryable, name: string): Promise<TypeRow | null> {
@@ -71,24 +86,54 @@ export async function readTypeNames(db: Queryable, limit: number): Promise<strin
 /** Adds a type; false when the name is taken. */
 export async function insertType(db: Queryable, type: TypeWrite): Promise<boolean> {
   const { rowCount } = await db.query(
-    `insert into types (name, manifest, source, document) values ($1, $2, $3, $4) on conflict (name) do nothing`,
-    [type.name, JSON.stringify(type.manifest), type.source, JSON.stringify(type.document)],
+    `insert into types (name, manifest, program_hash, source, document) values ($1, $2, $3, $4, $5)
+     on conflict (name) do nothing`,
+    [type.name, JSON.stringify(type.manifest), programHash(type.manifest), type.source, JSON.stringify(type.document)],
   );
   return rowCount === 1;
 }
 
-/** Replaces a locked type; `rolls` = processes made of the version before are replaced. */
-export async function updateType(db: Queryable, type: TypeWrite, rolls: boolean): Promise<void> {
+/** Replaces a locked type. Processes made of another program are replaced, and no others. */
+export async function updateType(db: Queryable, type: TypeWrite): Promise<void> {
   await db.query(
-    `update types set manifest = $2, source = $3, document = $4, version = version + 1, updated_at = now(),
-       process_version = case when $5 then version + 1 else process_version end
+    `update types set manifest = $2, program_hash = $3, source = $4, document = $5, version = version + 1,
+       updated_at = now()
      where name = $1`,
-    [type.name, JSON.stringify(type.manifest), type.source, JSON.stringify(type.document), rolls],
+    [type.name, JSON.stringify(type.manifest), programHash(type.manifest), type.source, JSON.stringify(type.document)],
   );
+}
+
+/** Says which program a type runs and how it is asked for; the words for people are none of it. */
+export function programHash(manifest: TypeManifest): string {
+  return createHash('sha256').update(programText(manifest)).digest('hex');
 }
 
 export async function deleteType(db: Queryable, name: string): Promise<void> {
   await db.query('delete from types where name = $1', [name]);
+}
+
+/** An instance that is to run, with what its type and its api key make of it. */
+export interface TypedInstance {
+  readonly name: string;
+  readonly config: Record<string, unknown>;
+  readonly api_key: string | null;
+  /** null = there is no such key. */
+  readonly key_type: string | null;
+  /** The names of its values; null = not known. */
+  readonly key_fields: string[] | null;
+}
+
+/** The instances of a type that are to run, by name. */
+export async function readInstancesToRun(db: Queryable, type: string): Promise<TypedInstance[]> {
+  const { rows } = await db.query<TypedInstance>(
+    `select i.name, i.config, i.api_key, k.type as key_type, k.fields as key_fields
+     from instances i left join api_keys k on k.name = i.api_key
+     where i.type = $1 and i.running and i.deletion_requested_at is null
+       and (i.expires_at is null or i.expires_at > now())
+     order by i.name`,
+    [type],
+  );
+  return rows;
 }
 
 export interface TypeUsers {

@@ -8,11 +8,12 @@ export interface InstanceRow {
   readonly uid: string;
   readonly name: string;
   readonly type: string;
-  /** JSON; null = built in, or gone. */
+  /** JSON; null = built in, or gone. The instances that are read together share one text. */
   readonly type_manifest: string | null;
-  readonly type_version: number | null;
-  /** The version that failed last; only while it backs off. */
-  readonly last_type_version: number | null;
+  /** A hash over what the type makes processes of; null = built in, or gone. */
+  readonly type_program: string | null;
+  /** What failed last was made of; only while it backs off. */
+  readonly last_type_program: string | null;
   readonly config: Record<string, unknown>;
   readonly generation: number;
   readonly process_generation: number;
@@ -57,7 +58,7 @@ export interface AttemptRow {
   readonly port: number;
   readonly process_generation: number;
   readonly key_version: number | null;
-  readonly type_version: number | null;
+  readonly type_program: string | null;
   readonly lease_expires_at: string | null;
   readonly token_version: number | null;
   readonly began_at: string;
@@ -75,10 +76,12 @@ const select = `
     now() as now, i.uid, i.name, i.type, i.config, i.generation, i.process_generation, i.running, i.restart, i.resources,
     i.expires_at, (e.instance_uid is not null) as expired, (i.deletion_requested_at is not null) as deleting,
     t.version as token_version, i.updated_at, i.api_key, k.type as key_type, k.version as key_version,
-    k.fields as key_fields, y.manifest::text as type_manifest, y.process_version as type_version,
-    case when y.name is null then null when coalesce(s.phase, 'Pending') <> 'Backoff' then y.process_version else (
-      select x.type_version from attempts x where x.instance_uid = i.uid order by x.began_at desc limit 1
-    ) end as last_type_version,
+    k.fields as key_fields, y.program_hash as type_program,
+    -- Once for all instances of a type: it may be long.
+    case when row_number() over (partition by i.type) = 1 then y.manifest::text end as type_manifest,
+    case when y.name is null then null when coalesce(s.phase, 'Pending') <> 'Backoff' then y.program_hash else (
+      select x.type_program from attempts x where x.instance_uid = i.uid order by x.began_at desc limit 1
+    ) end as last_type_program,
     p.node as placement_node, p.port as placement_port, p.placed_at,
     coalesce(s.phase, 'Pending') as phase, coalesce(s.observed_generation, 0) as observed_generation,
     coalesce(s.conditions, '[]') as conditions, coalesce(s.restart_count, 0) as restart_count,
@@ -114,7 +117,8 @@ export async function readInstance(db: Queryable, node: string, uid: string): Pr
 /** All of them, for a rescan. */
 export async function readInstances(db: Queryable, node: string): Promise<InstanceRow[]> {
   const { rows } = await db.query<InstanceRow>(`${select} where ${mine}`, [node]);
-  return rows;
+  const manifests = new Map(rows.filter(row => row.type_manifest !== null).map(row => [row.type, row.type_manifest]));
+  return rows.map(row => ({ ...row, type_manifest: manifests.get(row.type) ?? null }));
 }
 
 /** Instances that refer to an api key. */

@@ -60,7 +60,7 @@ interface Start {
  * nothing half done stands in the next start's way.
  *
  * Throws `MiniMcpError` with code `DataDirectoryUnsafe`, `PostgresUnsupportedPlatform`, `PostgresBinariesUnusable`,
- * `PostgresToolMissing`, `PostgresAccountUnavailable`, `PostgresDataDirUnusable`, `PostgresWrongMajor`,
+ * `FlockMissing`, `LockFailed`, `PostgresAccountUnavailable`, `PostgresDataDirUnusable`, `PostgresWrongMajor`,
  * `PostgresPasswordMissing`, `PostgresSettingInvalid`, `PostgresInitFailed`, `PostgresStartFailed`,
  * `PostgresConnectFailed` or `PostgresBusy`.
  */

@@ -15,7 +15,7 @@ export interface FileLock {
 
 /**
  * Takes the lock, waiting at most `waitMs` (0: not at all). Undefined when someone else holds it.
- * Throws `PostgresToolMissing` without the program flock(1).
+ * Throws `FlockMissing` without the program flock(1), `LockFailed` where the file system has no locks.
  */
 export async function takeLock(path: string, waitMs = 0): Promise<FileLock | undefined> {
   const fd = openSync(path, 'a', 0o600);
@@ -25,7 +25,7 @@ export async function takeLock(path: string, waitMs = 0): Promise<FileLock | und
     const limit = waitMs === 0 ? ['-n'] : ['-w', String(waitMs / 1000)];
     const args = ['-x', ...limit, '3'];
     const result = await runCommand({ account: { kind: 'self' }, program: 'flock', args, inheritedFd: fd });
-    if (result.exitCode !== 0 && result.exitCode !== 1) throw flockFailed(result.output);
+    if (result.exitCode !== 0 && result.exitCode !== 1) throw flockFailed(path, result.output);
     held = result.exitCode === 0;
   } finally {
     if (!held) closeSync(fd);
@@ -38,8 +38,8 @@ export async function takeLock(path: string, waitMs = 0): Promise<FileLock | und
   return held ? { fd, release } : undefined;
 }
 
-function flockFailed(output: string): MiniMcpError {
-  return new MiniMcpError('PostgresToolMissing', `flock could not be run: ${output}`, {
-    hint: 'Install util-linux (flock, unshare), or set DATABASE_URL to a PostgreSQL server.',
-  });
+function flockFailed(path: string, output: string): MiniMcpError {
+  return output.endsWith('ENOENT')
+    ? new MiniMcpError('FlockMissing', 'The program flock is not on the PATH; install util-linux')
+    : new MiniMcpError('LockFailed', `flock could not lock ${path}: ${output}`);
 }

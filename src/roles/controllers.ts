@@ -143,7 +143,7 @@ export async function startControllers(options: ControllersOptions): Promise<Run
     );
   }
   if (runs.has('cleanup')) {
-    const local = runs.has('process') ? { runtime, runRoot, workRoot } : null;
+    const local = runs.has('process') ? { runtime, runRoot, workRoot, packages } : null;
     controllers.push(createCleanup({ pool, node: config.node, local, log: named(log, 'cleanup') }));
   }
 

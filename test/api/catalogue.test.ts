@@ -20,9 +20,14 @@ test('types come with the JSON Schemas of what they take', async () => {
   const { items, nextCursor } = await get('/types');
   expect(nextCursor).toBe(null);
   expect(items.map((type: { name: string }) => type.name)).toEqual(expect.arrayContaining(['github', 'stdio']));
-  for (const type of items) {
-    expect(typeView.parse(type)).toEqual(await get(`/types/${type.name}`));
-    expect(type.configSchema).toMatchObject({ $schema: expect.stringContaining('2020-12'), type: 'object' });
+  for (const item of items) {
+    const { configSchema, keyValuesSchema, manifest, document, ...summary } = typeView.parse(
+      await get(`/types/${item.name}`),
+    );
+    expect(item).toEqual(summary);
+    expect([manifest, document]).toEqual([null, null]);
+    expect(configSchema).toMatchObject({ $schema: expect.stringContaining('2020-12'), type: 'object' });
+    expect(keyValuesSchema).toMatchObject({ $schema: expect.stringContaining('2020-12') });
   }
   const github = await get('/types/github');
   expect(github).toMatchObject({

@@ -27,6 +27,8 @@ const places = [
   { name: '0x-1e5', node: 'six', origin: 'http://[::1]' },
   { name: `a${'-b'.repeat(31)}`, node: 'far', origin: 'http://10.1.2.3' },
   { name: 'true', node: 'named', origin: 'http://mcp.example.com' },
+  { name: 'open', node: 'every', origin: 'http://127.0.0.1' },
+  { name: 'open-six', node: 'every-six', origin: 'http://[::1]' },
 ] as const;
 const placed = new Map<string, { url: string; token: string; expiresAt: string }>();
 
@@ -37,6 +39,8 @@ beforeAll(async () => {
     ['six', '::1'],
     ['far', '10.1.2.3'],
     ['named', 'mcp.example.com'],
+    ['every', '0.0.0.0'],
+    ['every-six', '::'],
   ] as const) {
     await registerNode(api.database.pool, node, 0, host);
   }
@@ -106,7 +110,7 @@ function bridgeFile(...[name, url, headers]: Parameters<FileOf>): object {
   return { mcpServers: { [name]: { command: 'npx', args, env: { [variable]: headers.Authorization } } } };
 }
 
-test.each(places)('all eight clients are told of $name at $origin', async ({ name, origin }) => {
+test.each(places)('all eight clients are told of $name at $origin', async ({ name, node, origin }) => {
   const { url, token, expiresAt } = placed.get(name)!;
   expect(url.startsWith(`${origin}:`)).toBe(true);
   const response = await connect(name);
@@ -119,7 +123,10 @@ test.each(places)('all eight clients are told of $name at $origin', async ({ nam
     expect(read(item, snippet)).toEqual(files[client](name, url, { Authorization: `Bearer ${token}` }));
     expect(item.expiresAt).toBe(expiresAt);
     expect(notes.length).toBeGreaterThan(0);
-    expect(notes.some(note => note.includes('this machine alone'))).toBe(/127\.0\.0\.1|::1/.test(url));
+    // What stands for every address is none, and its loopback address is not the only one.
+    const isOpen = node.startsWith('every');
+    expect(notes.some(note => note.includes('this machine alone'))).toBe(!isOpen && /127\.0\.0\.1|::1/.test(url));
+    expect(notes.some(note => note.includes('From other machines'))).toBe(isOpen);
     if (command !== null) expect(shell(command.line)).toEqual(words(command));
   }
 });

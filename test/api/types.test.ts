@@ -135,11 +135,13 @@ test('a type without secrets takes no key; one with optional secrets needs none'
 });
 
 test('the same again changes nothing; words alone are a version that starts no process anew', async () => {
-  const versions = async (name: string) => {
-    const row = await readRow(api.database.pool, `select version, process_version from types where name = '${name}'`);
-    return [row['version'], row['process_version']];
+  const program = async () => {
+    const row = await readRow(api.database.pool, `select program_hash from types where name = 'changing'`);
+    return String(row['program_hash']);
   };
   await put('changing', weather);
+  const first = await program();
+  expect(first).toMatch(/^[0-9a-f]{64}$/);
   const before = await readAllRows(api.database.pool);
   const reordered = Object.fromEntries(Object.entries(weather).toReversed());
   for (const again of [weather, reordered]) expect((await put('changing', again)).statusCode).toBe(200);
@@ -150,9 +152,12 @@ test('the same again changes nothing; words alone are a version that starts no p
     inputs: { ...weather.inputs, user: { default: 'me', description: '!' } },
   };
   expect((await put('changing', words)).json()).toMatchObject({ title: 'Forecast', version: 2 });
-  expect(await versions('changing')).toEqual([2, 1]);
+  expect(await program()).toBe(first);
   expect((await put('changing', { ...words, version: '1.2.4' })).json().version).toBe(3);
-  expect(await versions('changing')).toEqual([3, 3]);
+  expect(await program()).not.toBe(first);
+  // Taken back, it is the program that runs already.
+  expect((await put('changing', words)).json().version).toBe(4);
+  expect(await program()).toBe(first);
 });
 
 test('dry runs, preconditions and ETags', async () => {
@@ -188,6 +193,68 @@ test('a type in use stays, and the answer names who uses it', async () => {
   expect((await ask('DELETE', '/types/used')).statusCode).toBe(200);
 });
 
+test('a change that running instances do not fit is refused with their names, and done when it is forced', async () => {
+  const { pool } = api.database;
+  const type = (inputs: object, env: object = {}) => ({ ...echo(), env, inputs });
+  const unit = { env: { UNIT: '{unit}' }, open: { unit: {} }, needed: { unit: { required: true } } };
+  await put('fit', type(unit.open, unit.env));
+  const declare = (name: string, spec: object = {}) => ask('PUT', `/mcps/${name}`, { spec: { type: 'fit', ...spec } });
+  // Of those that do not run nobody misses anything.
+  await declare('fit-stopped', { running: false });
+  await declare('fit-ended', { ttl: '1h' });
+  await pool.query(`update instances set expires_at = now() - interval '1 second' where name = 'fit-ended'`);
+  expect((await put('fit', type(unit.needed, unit.env))).json().version).toBe(2);
+  await put('fit', type(unit.open, unit.env));
+
+  await declare('fit-well', { config: { unit: 'm' } });
+  for (const n of [7, 6, 5, 4, 3, 2, 1]) await declare(`fit-${n}`);
+  const rows = await readAllRows(pool);
+  for (const query of ['', '?dryRun=1', '?force=0']) {
+    const refused = await put(`fit${query}`, type(unit.needed, unit.env));
+    expect([query, refused.statusCode, refused.json().type]).toEqual([query, 409, 'urn:minimcp:problem:type-misfit']);
+    expect(refused.json().detail).toMatch(
+      /would be stopped: fit-1 \(spec\.config unit\), fit-2 [^,]+, fit-3 [^,]+, fit-4 [^,]+, fit-5 [^,]+, …; .*\?force=1/,
+    );
+    expect(refused.json().detail).not.toMatch(/fit-(6|7|well|stopped|ended)/);
+  }
+  expect(await readAllRows(pool)).toEqual(rows);
+  // An input that is gone, too: its value has no place any more.
+  expect((await put('fit', type({}))).json().detail).toContain('would be stopped: fit-well (spec.config unit);');
+  expect((await put('fit?force=1&dryRun=1', type(unit.needed, unit.env))).statusCode).toBe(200);
+  expect(await readAllRows(pool)).toEqual(rows);
+  expect((await put('fit?force=1', type(unit.needed, unit.env))).json().version).toBe(4);
+  // Those that do not fit as it is hold up nobody.
+  const also = { unit: { required: true }, more: { default: 'x' } };
+  expect((await put('fit', type(also, { ...unit.env, MORE: '{more}' }))).json().version).toBe(5);
+});
+
+test('a change for which an api key lacks a value is refused with the key', async () => {
+  const type = (...required: string[]) => ({
+    ...echo(),
+    env: { A: '{a}', B: '{b}' },
+    inputs: Object.fromEntries(['a', 'b'].map(name => [name, { secret: true, required: required.includes(name) }])),
+  });
+  await put('fit-key', type());
+  await ask('PUT', '/api-keys/fit-a', { type: 'fit-key', values: { a: 'x' } });
+  await ask('PUT', '/api-keys/fit-both', { type: 'fit-key', values: { a: 'x', b: 'y' } });
+  for (const [name, apiKey] of [
+    ['fit-key-none', null],
+    ['fit-key-a', 'fit-a'],
+    ['fit-key-both', 'fit-both'],
+    // It waits for its key, whatever the type says.
+    ['fit-key-absent', 'fit-absent'],
+  ]) {
+    expect((await ask('PUT', `/mcps/${name}`, { spec: { type: 'fit-key', apiKey } })).statusCode).toBe(201);
+  }
+  const refused = await put('fit-key', type('b'));
+  expect(refused.json().detail).toContain('fit-key-a (api key fit-a without b), fit-key-none (spec.apiKey);');
+  await ask('PUT', '/api-keys/fit-a', { type: 'fit-key', values: { b: 'y' } });
+  await ask('PUT', '/mcps/fit-key-none', { spec: { type: 'fit-key', apiKey: 'fit-both' } });
+  expect((await put('fit-key', type('b'))).statusCode).toBe(200);
+  // One that takes no key any more does not mind the one it was given.
+  expect((await put('fit-key', echo())).statusCode).toBe(200);
+});
+
 test.each(['github', 'stdio'])('the built-in type %s is neither replaced nor deleted', async name => {
   const before = await readAllRows(api.database.pool);
   for (const response of [await put(name, weather), await ask('DELETE', `/types/${name}`)]) {
@@ -217,6 +284,21 @@ test('names that every object has are names like others', async () => {
   expect((await put('constructor', echo())).statusCode).toBe(201);
   const declared = await ask('POST', '/mcps', { spec: { type: 'constructor' } });
   expect([declared.statusCode, declared.json().spec.config]).toEqual([201, {}]);
+});
+
+test('a list is light, and says of each type what the type alone says of itself', async () => {
+  const { inputs } = weather;
+  await put('in-list', { ...weather, description: 'x'.repeat(500), inputs: { ...inputs, days: { required: true } } });
+  await put('in-list-optional', { ...echo(), env: { A: '{a}' }, inputs: { a: { secret: true } } });
+  await put('in-list-keyless', { ...echo(), env: { A: '{a}' }, inputs: { a: { required: true } } });
+  const { items } = (await ask('GET', '/types?limit=500')).json<{ items: Record<string, unknown>[] }>();
+  const keys = items.filter(item => String(item['name']).startsWith('in-list')).map(item => item['key']);
+  expect(keys).toEqual(['required', 'none', 'optional']);
+  for (const item of items) {
+    const whole = (await ask('GET', `/types/${String(item['name'])}`)).json();
+    const { configSchema: _c, keyValuesSchema: _k, manifest: _m, document: _d, ...summary } = typeView.parse(whole);
+    expect(item).toEqual(summary);
+  }
 });
 
 test('pages hold built-in and registered types in one order', async () => {

@@ -102,6 +102,14 @@ test('a server that crashes at its start backs off longer each time, says why, a
   await remove('crasher');
 });
 
+test('last words that no database stores keep nothing from going on', async () => {
+  await declare('garbled', stdioSpec('dies-garbled.mjs'));
+  const { status } = await it.phase('garbled', 'Backoff');
+  expect(status.lastExit).toMatchObject({ code: 6, reason: expect.stringContaining('the very last words') });
+  expect(status.lastExit!.reason).not.toMatch(/(?!\n)\p{Cc}/u);
+  await remove('garbled');
+});
+
 test('an unknown command is a condition, not a crash loop, and converges when the program appears', async () => {
   await declare('unknown', { type: 'stdio', config: { command: ['no-such-program-at-all'] } });
   const waiting = await until('the condition', async () => {

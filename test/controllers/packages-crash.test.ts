@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { baseEnvironment } from '../../controllers/environment.ts';
+import { sweepCache } from '../../controllers/packages-sweep.ts';
 import { removeTree } from '../../controllers/packages-tree.ts';
 import { startRegistry } from '../support/registry.ts';
 import type { Registry } from '../support/registry.ts';
@@ -122,6 +123,9 @@ const moments: [string, (directory: string, name: string) => boolean][] = [
   ['when the record is written', directory => readdirSync(directory).some(name => name.endsWith('@manifest.json'))],
 ];
 
+const unfinished = (directory: string): string[] =>
+  readdirSync(directory).filter(name => name.startsWith('.installing-'));
+
 function unpacked(directory: string): boolean {
   const temporary = readdirSync(directory).find(name => name.startsWith('.installing-'));
   if (temporary === undefined) return false;
@@ -148,19 +152,37 @@ test.each(moments)('kill -9 of controller and npm %s leaves nothing that looks i
   const next = await startController(directory, name).result();
   expect(next).toMatchObject({ state: 'ready', entry: join(target, `node_modules/${name}/cli.js`) });
   expect(readFileSync(next.entry, 'utf8')).toBe(cli);
+  expect(unfinished(directory)).toEqual([]);
 });
 
-test('an npm that outlives its controller does not disturb the next', async () => {
+test('an npm that outlives its controller is ended by the next that installs the package', async () => {
   const cli = publish('orphaned');
   const directory = createDirectory();
   const release = registry.hold(/^\/orphaned\/-\//);
   const victim = startController(directory, 'orphaned');
   await until('npm fetches the package', () => tarballs('orphaned') > 0);
   await victim.kill();
-  expect(npmIn(directory)).toHaveLength(1);
+  const [orphan] = npmIn(directory);
+  expect(unfinished(directory)).toHaveLength(1);
   const next = startController(directory, 'orphaned');
   await until('the next one fetches it too', () => tarballs('orphaned') > 1);
+  expect(npmIn(directory)).not.toContain(orphan);
   release();
   const { entry } = await next.result();
   expect(readFileSync(entry, 'utf8')).toBe(cli);
+  expect(unfinished(directory)).toEqual([]);
+});
+
+test('a sweep ends the npm of a killed controller and removes what it did, but not those of a live one', async () => {
+  for (const name of ['swept', 'live']) publish(name);
+  const directory = createDirectory();
+  onTestFinished(registry.hold(/^\/(swept|live)\/-\//));
+  const victim = startController(directory, 'swept');
+  startController(directory, 'live');
+  await until('both are fetched', () => tarballs('swept') > 0 && tarballs('live') > 0);
+  await victim.kill();
+  expect(npmIn(directory)).toHaveLength(2);
+  await sweepCache(directory);
+  expect(unfinished(directory)).toEqual([expect.stringMatching(/^\.installing-live%40/)]);
+  await until('its npm has ended', () => npmIn(directory).length === 1);
 });

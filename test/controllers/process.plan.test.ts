@@ -129,7 +129,7 @@ describe('a converged world plans nothing', () => {
 
 describe('a package', () => {
   const installing = { state: 'installing', message: 'Installing x@1.0.0' } as const;
-  const failed = { state: 'misconfigured', message: 'x could not be installed', notInstalled: true } as const;
+  const failed = { state: 'misconfigured', message: 'x@1.0.0 could not be installed', notInstalled: true } as const;
   const there = { state: 'ready', message: '', installation } as const;
 
   test.each(['Pending', 'Stopped', 'Expired'] as const)(
@@ -163,6 +163,46 @@ describe('a package', () => {
     patch(model, { program: there });
     settle(model);
     expect(model.told).toEqual(['Installing', 'Misconfigured', 'Installed']);
+  });
+
+  test('is told as installed only where just this one was waited for', () => {
+    const others = ['q@1.0.0', '@scope/x@1.0.0', 'x@1.0.0-rc.1', 'x@1.0.01'].flatMap(other => [
+      { type: 'Misconfigured' as const, reason: 'NotInstalled', message: `${other} could not be installed: 404` },
+      { type: 'Installing' as const, reason: 'Installing', message: `Installing ${other}` },
+    ]);
+    for (const condition of others) {
+      const { status, ...world } = pendingWorld();
+      const model = modelOf({
+        ...world,
+        program: there,
+        status: { ...status, conditions: [{ ...condition, status: 'True' }] },
+      });
+      settle(model);
+      expect([condition.message, model.told, model.world.status.phase]).toEqual([condition.message, [], 'Ready']);
+    }
+  });
+
+  test('is nothing to tell or to wait for as long as there is no place: that is for every node to see', () => {
+    for (const program of [installing, failed, there, { state: 'checking', message: 'Checking x@1.0.0' } as const]) {
+      const { status, ...world } = pendingWorld();
+      const said = { type: 'Installing' as const, status: 'True' as const, reason: 'Installing', message: 'x@1.0.0' };
+      const unplaced = { ...world, placement: null, program, status: { ...status, conditions: [said] } };
+      const model = modelOf(unplaced);
+      for (let look = 0; look < 5; look++) applyToModel(model, planProcess(model.world, limits));
+      expect(model.told).toEqual([]);
+      expect(model.world.status.conditions).toMatchObject([{ type: 'Ready', reason: 'NoPlace' }]);
+    }
+  });
+
+  test('no two nodes decide on what has no place by their own programs', () => {
+    fc.assert(
+      fc.property(anyWorld, anyWorld, (world, { program }) => {
+        const unplaced = { ...world, attempt: null, process: null, placement: null };
+        fc.pre(!['Starting', 'Ready', 'Unhealthy', 'Stopping'].includes(world.status.phase));
+        expect(planProcess({ ...unplaced, program }, limits)).toEqual(planProcess(unplaced, limits));
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   test('is told at most twice on the way from any state', () => {
@@ -395,5 +435,100 @@ describe('the backoff', () => {
     advance(model, limits.stableMs);
     settle(model);
     expect(model.world.status.backoffStep).toBe(0);
+  });
+
+  test.each([
+    ['has to be fetched', { state: 'installing', message: 'Installing x@1.0.0' }],
+    ['could not be fetched', { state: 'misconfigured', message: 'x@1.0.0 could not be installed', notInstalled: true }],
+  ] as const)('ends with a mended spec whose package %s', (_, program) => {
+    for (const part of [{ generation: 2, processGeneration: 2 }, { typeIsNew: true }]) {
+      const { instance, status, ...rest } = pendingWorld();
+      const model = modelOf({
+        ...rest,
+        instance: { ...instance, ...part },
+        program,
+        status: {
+          ...status,
+          phase: 'Backoff',
+          backoffStep: 8,
+          observedGeneration: 1,
+          nextStartAt: rest.now + 60_000,
+        },
+      });
+      for (let look = 0; look < 3; look++) applyToModel(model, planProcess(model.world, limits));
+      // Where it was put to rest meanwhile, it does not back off any more, and nothing of its type is new.
+      if (model.world.status.phase !== 'Backoff')
+        patch(model, { instance: { ...instance, ...part, typeIsNew: false } });
+      patch(model, { program: { state: 'ready', message: '', installation } });
+      let action = planProcess(model.world, limits);
+      for (let look = 0; look < 3 && action.kind === 'mark'; look++) {
+        applyToModel(model, action);
+        action = planProcess(model.world, limits);
+      }
+      expect(action).toMatchObject({ kind: 'begin', change: { backoffStep: 0 } });
+    }
+  });
+
+  test.each([
+    [3, 'crashed'],
+    [78, 'misconfigured'],
+  ] as const)('ends with a lease that was extended just before the end with code %i', (code, reason) => {
+    const model = modelOf(pendingWorld());
+    applyToModel(model, planProcess(model.world, limits));
+    patch(model, { status: { ...model.world.status, backoffStep: 7 } });
+    die(model, null);
+    const exit = { code, signal: null, reason, message: 'boom' };
+    const expiresAt = model.world.now + 9_000_000;
+    patch(model, {
+      process: { kind: 'gone', leftovers: 0, exit, rebooted: false },
+      instance: { ...model.world.instance, generation: 2, expiresAt },
+    });
+    applyToModel(model, planProcess(model.world, limits));
+    expect(model.world.status).toMatchObject({ phase: 'Backoff', observedGeneration: 2 });
+    expect(planProcess(model.world, limits)).toMatchObject({ kind: 'begin', change: { backoffStep: 0 } });
+  });
+
+  test('of an older generation is never waited for, and nothing of it is left, whatever was going on', () => {
+    fc.assert(
+      fc.property(anyWorld, world => {
+        fc.pre(world.status.phase !== 'Deleting');
+        const { generation, processGeneration } = world.instance;
+        const instance = {
+          ...world.instance,
+          generation: generation + 3,
+          processGeneration: processGeneration + 3,
+          running: true,
+          deleting: false,
+          expired: false,
+          expiresAt: null,
+          typeIsNew: false,
+        };
+        const model = modelOf({ ...world, instance, nodeOpen: true });
+        for (let step = 0; step < 60; step++) {
+          const action = planProcess(model.world, limits);
+          if (action.kind === 'begin') {
+            expect(action.change.backoffStep).toBe(0);
+            return;
+          }
+          if (action.kind === 'wait') {
+            // What stands in its way goes out of it.
+            const { attempt, process, key, program, placement } = model.world;
+            if (process?.kind === 'pending') die(model, null);
+            else if (key.state === 'missing') patch(model, { key: { state: 'unneeded', version: null, message: '' } });
+            else if (program.state !== 'ready')
+              patch(model, { program: { state: 'ready', message: '', installation } });
+            else if (placement === null || placement.conflicted)
+              patch(model, { placement: { port: 3001, conflicted: false } });
+            else throw new Error(`waits ${action.againMs} ms in ${model.world.status.phase}, attempt ${!!attempt}`);
+            continue;
+          }
+          if (action.kind === 'terminate')
+            die(model, { code: 1, signal: null, reason: null, message: 'ended when it was asked to' });
+          else applyToModel(model, action);
+        }
+        throw new Error(`did not begin; it is ${model.world.status.phase}`);
+      }),
+      { numRuns: 5000 },
+    );
   });
 });

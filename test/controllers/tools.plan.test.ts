@@ -21,9 +21,12 @@ test('a sentence names what is added, removed and changed, and says when the spe
   expect(planToolsEvent(before, list('2', tools))).toEqual({
     reason: 'ToolsChanged',
     message,
-    data: { before: '1', after: '2', added: ['fresh'], removed: ['gone'], changed: ['other'] },
+    data: { before: '1', after: '2', specChanged: false, added: ['fresh'], removed: ['gone'], changed: ['other'] },
   });
-  expect(planToolsEvent(before, list('2', tools, 'other'))!.message).toBe(`${message} Its spec was changed meanwhile.`);
+  expect(planToolsEvent(before, list('2', tools, 'other'))).toMatchObject({
+    message: `${message} Its type, configuration or api key was changed meanwhile.`,
+    data: { specChanged: true },
+  });
 });
 
 test('many names, and names that no terminal should see, are told in few plain words', () => {

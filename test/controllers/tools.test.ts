@@ -8,7 +8,7 @@ import { createInstallation } from '../support/installation.ts';
 import type { Installation } from '../support/installation.ts';
 import { startRegistry } from '../support/registry.ts';
 import type { Registry } from '../support/registry.ts';
-import { stdioSpec } from '../support/specs.ts';
+import { fixture, stdioSpec } from '../support/specs.ts';
 import { until } from '../support/until.ts';
 
 /** What an instance's events tell beside its phases: that its tools change, and that its package is installed. */
@@ -98,6 +98,7 @@ test('tools that change are told once with their names; the same ones after a re
     data: {
       before: expect.stringMatching(/^[0-9a-f]{64}$/),
       after: expect.stringMatching(/^[0-9a-f]{64}$/),
+      specChanged: false,
       added: ['gamma'],
       removed: ['beta'],
       changed: ['alpha'],
@@ -127,6 +128,50 @@ test('tools that change are told once with their names; the same ones after a re
     'select count(*)::int as writes from test_writes group by attempt_id order by attempt_id',
   );
   expect(rows.map(({ writes }) => writes)).toEqual([1, 1, 2]);
+}, 40_000);
+
+test('other tools after a change of the type or of the api key are told as such; other ones as what they are', async () => {
+  const write = (file: string, ...tools: object[]): string => {
+    const path = join(it.dataDir, file);
+    writeFileSync(path, JSON.stringify(tools));
+    return path;
+  };
+  const inputs = { token: { secret: true, required: true } };
+  const command = ['node', fixture('tools-from-file.mjs')];
+  const type = (file: string): object => ({ title: 'T', command, args: [file], env: { TOKEN: '{token}' }, inputs });
+  const put = async (path: string, body: object): Promise<void> =>
+    expect([200, 201]).toContain((await it.api('PUT', path, body)).status);
+  const told = async (count: number): Promise<unknown[]> => {
+    const all = await until(`event ${count}`, async () => {
+      const found = await events('rolled', 'ToolsChanged');
+      return found.length >= count && found;
+    });
+    return all.map(({ message, data }) => [
+      data['specChanged'],
+      message.includes('was changed meanwhile'),
+      data['added'],
+    ]);
+  };
+  const first = write('first.json', tool('alpha'));
+  await put('/types/tooled', type(first));
+  await put('/api-keys/tooled-key', { type: 'tooled', values: { token: 'one-secret' } });
+  await declare('rolled', { type: 'tooled', apiKey: 'tooled-key' });
+  await it.phase('rolled', 'Ready');
+  await compared('rolled');
+
+  const second = write('second.json', tool('alpha'), tool('beta'));
+  await put('/types/tooled', type(second));
+  const rolled = [true, true, ['beta']];
+  expect(await told(1)).toEqual([rolled]);
+  // Nobody has changed anything here.
+  write('second.json', tool('alpha'), tool('beta'), tool('gamma'));
+  await restart('rolled');
+  const hostile = [false, false, ['gamma']];
+  expect(await told(2)).toEqual([rolled, hostile]);
+  // Another account may do other things.
+  write('second.json', tool('alpha'), tool('beta'), tool('gamma'), tool('delta'));
+  await put('/api-keys/tooled-key', { type: 'tooled', values: { token: 'two-secret' } });
+  expect(await told(3)).toEqual([rolled, hostile, [true, true, ['delta']]]);
 }, 40_000);
 
 test('an installation is told when it begins and when it is done, once each, and holds nobody up', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { removeTree } from '../../controllers/packages-tree.ts';
 import { callTool, connectModern } from '../support/clients.ts';
+import type { Event } from '../../specs/event.ts';
 import { createInstallation } from '../support/installation.ts';
 import type { Installation } from '../support/installation.ts';
 import { startRegistry } from '../support/registry.ts';
@@ -72,12 +73,21 @@ test('a version that cannot be had yet leaves the one before in service, and say
     'the condition',
     async () => {
       const { status } = await it.get('figma-one');
-      return status.conditions.find(({ type, message }) => type === 'Installing' && message.includes('0.14.0'));
+      return status.conditions.find(({ type, message }) => type === 'Misconfigured' && message.includes('0.14.0'));
     },
     30_000,
   );
-  expect(waiting).toMatchObject({ status: 'True', reason: 'TypeChanged' });
+  expect(waiting).toMatchObject({ status: 'True', reason: 'NotInstalled' });
   expect(await ask('echo', { text: 'goes on' })).toBe('goes on');
+  expect((await it.get('figma-one')).status).toMatchObject({ phase: 'Ready', pid: before.pid });
+
+  // Taken back, it is what it was: nothing is started anew, and nothing is waited for.
+  await put('/types/figma-context', figmaServerJson);
+  const { conditions } = await until('nothing is waited for', async () => {
+    const { status } = await it.get('figma-one');
+    return status.conditions.every(({ type }) => type === 'Ready') && status;
+  });
+  expect(conditions).toMatchObject([{ status: 'True' }]);
   expect((await it.get('figma-one')).status).toMatchObject({ phase: 'Ready', pid: before.pid });
 
   publish('0.15.0');
@@ -91,6 +101,15 @@ test('a version that cannot be had yet leaves the one before in service, and say
     30_000,
   );
   expect([after.url, after.conditions.map(({ type }) => type)]).toEqual([before.url, ['Ready']]);
+  const events = (await it.api('GET', '/mcps/figma-one/events?limit=500')).body.items as Event[];
+  const told = events.map(({ reason }) => reason).filter(reason => /Install|Misconfigured|Killing/.test(reason));
+  expect(told.slice(told.indexOf('Installed') + 1)).toEqual([
+    'Installing',
+    'Misconfigured',
+    'Installing',
+    'Installed',
+    'Killing',
+  ]);
   const [command] = readFileSync(`/proc/${await ask('pid')}/cmdline`, 'utf8')
     .split('\0')
     .slice(1);

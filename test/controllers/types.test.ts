@@ -76,7 +76,7 @@ test('inputs reach the child as words and variables, and secrets as variables al
   await put('/types/greeter', manifest);
   const word = '--loud {unit} $(id) "secret"';
   await put('/api-keys/greeter-key', { type: 'greeter', values: { word } });
-  const config = { unit: '--x; {word} $HOME', loud: true, dirs: ['/a b', '{dirs}'] };
+  const config = { unit: 'x; --y {word} $HOME', loud: true, dirs: ['/a b', '{dirs}'] };
   await put('/mcps/greets', { spec: { type: 'greeter', apiKey: 'greeter-key', config } });
   const { status } = await it.phase('greets', 'Ready');
   const [pid] = await call('greets', ['pid']);
@@ -84,7 +84,7 @@ test('inputs reach the child as words and variables, and secrets as variables al
     fixture('echo.mjs'),
     '--fixed',
     '--unit',
-    '--x; {word} $HOME',
+    'x; --y {word} $HOME',
     '--loud',
     '--dir',
     '/a b',
@@ -94,9 +94,9 @@ test('inputs reach the child as words and variables, and secrets as variables al
   const env = proc(pid!, 'environ');
   expect(env).toEqual(
     expect.arrayContaining([
-      'GREETING=hello --x; {word} $HOME',
+      'GREETING=hello x; --y {word} $HOME',
       `SECRET_WORD=${word}`,
-      `SECRET_URL=db://--x; {word} $HOME:${word}@host`,
+      `SECRET_URL=db://x; --y {word} $HOME:${word}@host`,
     ]),
   );
   expect(env.filter(line => /^(ABSENT|word|unit)=/.test(line))).toEqual([]);
@@ -122,12 +122,11 @@ test('a changed program starts its instances anew under the same URL; changed wo
   });
   expect((await call('greets', ['argv']))[0]).toMatch(/^--new --fixed --unit /);
   const { rows } = await it.database.pool.query(
-    `select type_version, stop_reason from attempts where instance_name = 'greets' order by began_at`,
+    `select type_program, stop_reason from attempts where instance_name = 'greets' order by began_at`,
   );
-  expect(rows).toEqual([
-    { type_version: 1, stop_reason: 'type-changed' },
-    { type_version: 3, stop_reason: null },
-  ]);
+  expect(rows.map(row => row.stop_reason)).toEqual(['type-changed', null]);
+  const programs = rows.map(row => row.type_program as string);
+  expect([new Set(programs).size, programs.every(program => /^[0-9a-f]{64}$/.test(program))]).toEqual([2, true]);
 });
 
 test('what an api key has and the manifest does not name any more stays where it is', async () => {
@@ -156,7 +155,11 @@ test('a config or a key that does not fit any more is said, and mended without a
   await put('/mcps/fitting', { spec: { type: 'fits' } });
   await it.phase('fitting', 'Ready');
 
-  await put('/types/fits', { ...first, args: ['{unit}'], inputs: { unit: { required: true } } });
+  const asking = { ...first, args: ['{unit}'], inputs: { unit: { required: true } } };
+  const refused = await it.api('PUT', '/types/fits', asking);
+  expect([refused.status, refused.body.detail]).toEqual([409, expect.stringContaining('fitting (spec.config unit)')]);
+  expect((await it.get('fitting')).status.phase).toBe('Ready');
+  await put('/types/fits?force=1', asking);
   const misfit = await condition('fitting', 'Misconfigured');
   expect([misfit.status.phase, messageOf(misfit, 'Misconfigured')]).toEqual([
     'Pending',
@@ -167,7 +170,7 @@ test('a config or a key that does not fit any more is said, and mended without a
   expect(await call('fitting', ['argv'])).toEqual(['m']);
 
   const env = { A: '{a}' };
-  await put('/types/fits', { ...first, env, inputs: { a: { secret: true, required: true } } });
+  await put('/types/fits?force=1', { ...first, env, inputs: { a: { secret: true, required: true } } });
   const keyless = await condition('fitting', 'SecretMissing');
   expect(messageOf(keyless, 'SecretMissing')).toContain('needs an api key');
   await put('/api-keys/fitting-key', { type: 'fits', values: { a: 'first-secret' } });
@@ -175,7 +178,7 @@ test('a config or a key that does not fit any more is said, and mended without a
   await it.phase('fitting', 'Ready');
 
   const inputs = { a: { secret: true }, b: { secret: true, required: true } };
-  await put('/types/fits', { ...first, env: { ...env, B: '{b}' }, inputs });
+  await put('/types/fits?force=1', { ...first, env: { ...env, B: '{b}' }, inputs });
   const lacking = await condition('fitting', 'SecretMissing');
   expect(messageOf(lacking, 'SecretMissing')).toMatch(/"fitting-key" has no b.*PUT/);
   await put('/api-keys/fitting-key', { type: 'fits', values: { b: 'second-secret' } });

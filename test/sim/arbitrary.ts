@@ -31,7 +31,7 @@ const attempt: fc.Arbitrary<Attempt> = fc
     port: fc.constantFrom(3001, 3002),
     processGeneration: fc.integer({ min: 1, max: 3 }),
     keyVersion: maybe(fc.integer({ min: 1, max: 2 })),
-    typeVersion: maybe(fc.integer({ min: 1, max: 2 })),
+    typeProgram: maybe(fc.constantFrom('one', 'two')),
     leaseExpiresAt: maybe(past),
     tokenVersion: fc.integer({ min: 1, max: 2 }),
     beganAt: past,
@@ -50,8 +50,12 @@ export const installation = { package: 'x', version: '1.0.0', integrity: null, p
 
 const conditions: World['status']['conditions'][] = [
   [],
-  [{ type: 'Installing', status: 'True', reason: 'Installing', message: 'Installing x' }],
-  [{ type: 'Misconfigured', status: 'True', reason: 'NotInstalled', message: 'x could not be installed' }],
+  [{ type: 'Installing', status: 'True', reason: 'Installing', message: 'Installing x@1.0.0' }],
+  [{ type: 'Misconfigured', status: 'True', reason: 'NotInstalled', message: 'x@1.0.0 could not be installed' }],
+  [
+    { type: 'Ready', status: 'True', reason: 'ProbeSucceeded', message: '' },
+    { type: 'Installing', status: 'True', reason: 'TypeChanged', message: 'Goes on: Installing x@1.0.0' },
+  ],
 ];
 
 /** Any world that the database's constraints allow, however it came about. */
@@ -65,7 +69,7 @@ export const anyWorld: fc.Arbitrary<World> = fc
       lease: fc.constantFrom('none', 'future', 'over'),
       deleting: fc.boolean(),
       tokenVersion: fc.integer({ min: 1, max: 2 }),
-      typeVersion: maybe(fc.integer({ min: 1, max: 2 })),
+      typeProgram: maybe(fc.constantFrom('one', 'two')),
       typeIsNew: fc.boolean(),
       changedAt: past,
     }),
@@ -76,10 +80,11 @@ export const anyWorld: fc.Arbitrary<World> = fc
     ),
     program: fc.constantFrom(
       { state: 'ready' as const, message: '' },
-      { state: 'installing' as const, message: 'Installing x' },
-      { state: 'checking' as const, message: 'Checking x' },
+      { state: 'installing' as const, message: 'Installing x@1.0.0' },
+      { state: 'checking' as const, message: 'Checking x@1.0.0' },
       { state: 'misconfigured' as const, message: 'not found' },
-      { state: 'misconfigured' as const, message: 'x could not be installed', notInstalled: true },
+      { state: 'misconfigured' as const, message: 'x@1.0.0 could not be installed', notInstalled: true },
+      { state: 'misconfigured' as const, message: 'it does not fit', misfit: true },
       { state: 'ready' as const, message: '', installation },
     ),
     placement: maybe(fc.record({ port: fc.constantFrom(3001, 3002), conflicted: fc.boolean() })),
