@@ -13,18 +13,25 @@ import { readGoneInstances } from '../src/db/world.ts';
 import type { Logger } from '../src/logger.ts';
 import { createLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
+import type { PackageCache } from './packages.ts';
 import type { Runtime } from './runtime/runtime.ts';
 
 export interface CleanupOptions {
   readonly pool: Pool;
   readonly node: string;
   /** null where no process controller runs: then only the database is cleaned. */
-  readonly local: { readonly runtime: Runtime; readonly runRoot: string; readonly workRoot: string } | null;
+  readonly local: {
+    readonly runtime: Runtime;
+    readonly runRoot: string;
+    readonly workRoot: string;
+    readonly packages: PackageCache;
+  } | null;
   readonly log: Logger;
 }
 
 const orphanMs = 30_000;
 const filesMs = 60_000;
+const packagesMs = 300_000;
 const retentionMs = 300_000;
 const batch = 1_000;
 
@@ -56,6 +63,10 @@ export function createCleanup({ pool, node, local, log }: CleanupOptions): { rea
     async files() {
       if (local !== null) await removeFiles(local.runRoot, local.workRoot);
       return filesMs;
+    },
+    async packages() {
+      await local?.packages.sweep();
+      return packagesMs;
     },
   };
 

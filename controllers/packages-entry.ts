@@ -9,11 +9,9 @@ const packageJson = z.object({
     .catch(undefined),
 });
 
-const instead = 'use spec.config.command';
-
 /**
  * The file of the package's one program, or of the one that is named like it. Throws a sentence when there is
- * none that Node can run.
+ * none that Node can run; what to do instead is for the caller to say.
  */
 export async function findEntry(directory: string, name: string): Promise<string> {
   const root = join(directory, 'node_modules', ...name.split('/'));
@@ -23,11 +21,11 @@ export async function findEntry(directory: string, name: string): Promise<string
   const entry = programs.get(short) ?? (programs.size === 1 ? [...programs.values()][0] : undefined);
   if (entry === undefined) {
     const has = programs.size === 0 ? 'no program' : `several programs (${[...programs.keys()].join(', ')})`;
-    throw new Error(`${name} has ${has}; ${instead}`);
+    throw new Error(`${name} has ${has}`);
   }
   const file = join(root, entry);
   const problem = await problemOf(file, root);
-  if (problem !== null) throw new Error(`The program ${entry} of ${name} ${problem}; ${instead}`);
+  if (problem !== null) throw new Error(`The program ${entry} of ${name} ${problem}`);
   return file;
 }
 

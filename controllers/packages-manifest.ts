@@ -2,8 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { lstat, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { errorMessage } from '../src/errors.ts';
-import { digestTree, listTree, sealTree, stampOf } from './packages-tree.ts';
+import { listTree, readContents, removeTree, sealTree, stampOf } from './packages-tree.ts';
 
 /** What an installation came to, as its event tells it. */
 export interface Installation {
@@ -28,10 +27,9 @@ const manifest = z.object({
   /** Of every package in the tree, by name@version. */
   integrities: z.record(z.string(), z.string()),
   packages: z.int(),
-  files: z.int(),
   bytes: z.int(),
   ms: z.int(),
-  digest: z.string().describe('Over all names and bytes'),
+  contents: z.record(z.string(), z.string()).describe('What was installed, by path; see readContents'),
   stamp: z.string().describe('Over what the file system says of the files; changes with every copy'),
 });
 export type Manifest = z.infer<typeof manifest>;
@@ -42,6 +40,8 @@ export interface PackagePlace {
   readonly version: string;
   /** The cache that it is part of. */
   readonly directory: string;
+  /** How its files are named there. */
+  readonly stem: string;
   readonly target: string;
   readonly manifestFile: string;
   readonly lockFile: string;
@@ -58,47 +58,71 @@ export function placeOf(directory: string, name: string, version: string): Packa
     name,
     version,
     directory,
+    stem,
     target: join(directory, stem),
     // No encoded name has an @, so these are nobody's installation.
     manifestFile: join(directory, `${stem}@manifest.json`),
-    lockFile: join(directory, `${stem}@lock`),
+    lockFile: lockFileOf(directory, stem),
   };
 }
 
+/** Whoever installs the package, or removes what an installation has left, holds this lock. */
+export function lockFileOf(directory: string, stem: string): string {
+  return join(directory, `${stem}@lock`);
+}
+
 export type Inspection =
-  | { readonly state: 'sound'; readonly manifest: Manifest }
+  | {
+      readonly state: 'sound';
+      readonly manifest: Manifest;
+      /** What was there beyond the record; it is removed. */
+      readonly removed: readonly string[];
+    }
   | { readonly state: 'absent' }
   | { readonly state: 'damaged'; readonly why: string };
 
 /**
  * Whether the installation is there and still what was installed. Cheap where nobody touched it: the files are
- * not read. Where the stamp differs (a restored backup, or a hand in it) every byte is.
+ * not read. Where the stamp differs (a restored backup, or a hand in it) every byte is. What was added is taken
+ * away, because Node could load it in place of what was installed; that alone damages nothing.
+ * Throws where it cannot be read: that says nothing about it.
  */
 export async function inspect(place: PackagePlace): Promise<Inspection> {
   const { target, manifestFile } = place;
-  try {
-    if (!(await isThere(target))) return { state: 'absent' };
-    const recorded = await readManifest(manifestFile);
-    if (recorded === null) return { state: 'damaged', why: 'there is no readable record of what was installed' };
-    const entries = await listTree(target);
-    if (stampOf(entries) === recorded.stamp) return { state: 'sound', manifest: recorded };
-    if (entries.length < recorded.files) return { state: 'damaged', why: 'files are missing' };
-    if ((await digestTree(target, entries)) !== recorded.digest) {
-      return { state: 'damaged', why: 'files are not what was installed' };
-    }
-    await sealTree(target);
-    const renewed = { ...recorded, stamp: stampOf(await listTree(target)) };
-    await writeManifest(manifestFile, renewed);
-    return { state: 'sound', manifest: renewed };
-  } catch (error) {
-    return { state: 'damaged', why: errorMessage(error) };
+  if (!(await isThere(target))) return { state: 'absent' };
+  const recorded = await readManifest(manifestFile);
+  if (recorded === null) return { state: 'damaged', why: 'there is no readable record of what was installed' };
+  const entries = await listTree(target);
+  if (stampOf(entries) === recorded.stamp) return { state: 'sound', manifest: recorded, removed: [] };
+  const expected = new Map(Object.entries(recorded.contents));
+  const removed = entries.map(({ path }) => path).filter(path => !expected.has(path));
+  const actual = await readContents(
+    target,
+    entries.filter(({ path }) => expected.has(path)),
+  );
+  for (const [path, content] of expected) {
+    const found = actual.get(path);
+    if (found === undefined) return { state: 'damaged', why: `${path} is missing` };
+    if (found !== content) return { state: 'damaged', why: `${path} is not what was installed` };
   }
+  for (const path of removed) await removeTree(join(target, path));
+  await sealTree(target);
+  const renewed = { ...recorded, stamp: stampOf(await listTree(target)) };
+  await writeManifest(manifestFile, renewed);
+  return { state: 'sound', manifest: renewed, removed };
 }
 
-/** null when there is none that can be read. */
+/** null when there is none, or none that can be understood. */
 export async function readManifest(file: string): Promise<Manifest | null> {
+  let text: string;
   try {
-    return manifest.parse(JSON.parse(await readFile(file, 'utf8')));
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    return manifest.parse(JSON.parse(text));
   } catch {
     return null;
   }

@@ -1,10 +1,15 @@
-import { spawn } from 'node:child_process';
-import { accessSync, constants, readFileSync, realpathSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { accessSync, constants, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import { baseEnvironment } from './environment.ts';
+import { reasonOf, secretsOf } from './packages-words.ts';
 
 /** The whole installation of one package may take this long. */
-export const npmTimeoutMs = 180_000;
+const npmTimeoutMs = 180_000;
+
+/** In the environment of an npm: the directory that it works in. */
+export const installMarker = 'MINIMCP_INSTALLS_INTO';
 
 /**
  * Installs one package and its dependencies into `directory`, by the running Node, without install scripts and
@@ -13,17 +18,23 @@ export const npmTimeoutMs = 180_000;
 export function runNpm(directory: string, spec: string, closing: AbortSignal): Promise<void> {
   const npm = findNpm();
   if (npm === null) return Promise.reject(new Error('npm was not found on the PATH; install it'));
-  const env = npmEnvironment();
+  const env = { ...npmEnvironment(), [installMarker]: directory };
   const limit = AbortSignal.timeout(npmTimeoutMs);
   return new Promise((resolve, reject) => {
     const child = spawn(
-      npm.endsWith('.js') ? process.execPath : npm,
+      npm.program,
       [
-        ...(npm.endsWith('.js') ? [npm] : []),
+        ...npm.args,
         'install',
         '--ignore-scripts',
-        // A dependency from git would run git with our environment; the registry is all that is meant.
+        // The registry is all that is meant: a dependency from git would run git with our environment, one from an
+        // address could ask our network anything. `root`: where a registry keeps the package itself is its business.
         '--allow-git=none',
+        '--allow-file=none',
+        '--allow-directory=none',
+        '--allow-remote=root',
+        // An older npm knows none of these; what it has fetched from where is read from its list.
+        '--omit-lockfile-registry-resolved=false',
         '--no-audit',
         '--no-fund',
         '--no-save',
@@ -57,79 +68,38 @@ export function runNpm(directory: string, spec: string, closing: AbortSignal): P
   });
 }
 
-/** npm's own words, without secrets and without what is another at each try. */
-export function reasonOf(words: string, directory: string, secrets: readonly string[]): string {
-  const lines = words
-    .replaceAll(directory, 'its directory')
-    .split('\n')
-    .map(line => line.replace(/^npm (error|ERR!|warn|WARN) ?/, '').trim());
-  const said = lines
-    .filter(line => line !== '' && !/complete log of this run|_logs|^at |\d{4}-\d\d-\d\dT\d\d:/.test(line))
-    .slice(0, 3)
-    .join(' ');
-  return scrub(said, secrets);
-}
-
-/** Without credentials: those that are known, those in addresses, and whatever is said to be one. */
-function scrub(text: string, secrets: readonly string[]): string {
-  let clean = text;
-  for (const secret of secrets) clean = clean.replaceAll(secret, '***');
-  return clean
-    .replaceAll(/\/\/[^/\s@"']+@/g, '//***@')
-    .replaceAll(/\bnpm_[A-Za-z0-9]{30,}/g, '***')
-    .replaceAll(/\b(Bearer|Basic) +[^\s"',]+/gi, '$1 ***')
-    .replaceAll(/(_authToken|_auth|_password|password|token)(["']?\s*[=:]\s*)[^\s"',&]+/gi, '$1$2***');
-}
-
-const shortestSecret = 4;
-
-/** What npm is given to identify itself with, by its environment and the user's npmrc. */
-function secretsOf(env: NodeJS.ProcessEnv): string[] {
-  const found = Object.entries(env)
-    .filter(([name]) => /^npm_config_.*(auth|password|token|otp)/i.test(name))
-    .map(([, value]) => value ?? '');
-  const file = env['npm_config_userconfig'] ?? env['NPM_CONFIG_USERCONFIG'] ?? join(env['HOME'] ?? '/', '.npmrc');
-  for (const line of readText(file).split('\n')) {
-    const match = /(?:_authToken|_auth|_password)\s*=\s*["']?([^"'\s]+)/.exec(line);
-    if (match === null) continue;
-    const value = match[1]!;
-    // npm puts in a variable of its environment itself.
-    found.push(value.replaceAll(/\$\{(\w+)\??\}/g, (_, name: string) => env[name] ?? ''));
-    // A password is kept in base64 there, alone or behind its user's name, and may be said in plain words.
-    found.push(
-      Buffer.from(value, 'base64')
-        .toString()
-        .replace(/^[^:]*:/, ''),
-    );
-  }
-  return found.filter(secret => secret.length >= shortestSecret);
-}
-
 /** With the user's npm configuration, which may name a mirror. */
 function npmEnvironment(): NodeJS.ProcessEnv {
   const npm = Object.entries(process.env).filter(([name]) => /^(npm_config_|HOME$)/i.test(name));
   return { ...baseEnvironment(), ...Object.fromEntries(npm) };
 }
 
+/** The registries that npm is set up with, for all packages and for scopes; without those with a password in them. */
+export async function readRegistries(directory: string): Promise<string[]> {
+  const npm = findNpm();
+  if (npm === null) return [];
+  const { stdout } = await promisify(execFile)(
+    npm.program,
+    [...npm.args, 'config', 'ls', '--json', '--loglevel=error'],
+    { cwd: directory, env: npmEnvironment(), timeout: 30_000, maxBuffer: 10_000_000 },
+  );
+  return Object.entries(JSON.parse(stdout) as Record<string, unknown>).flatMap(([name, value]) =>
+    /^(@.*:)?registry$/.test(name) && typeof value === 'string' ? [value] : [],
+  );
+}
+
 /** The program behind the `npm` on the PATH: mostly npm-cli.js, which the running Node can run. */
-function findNpm(): string | null {
+function findNpm(): { readonly program: string; readonly args: readonly string[] } | null {
   for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
     const file = join(directory, 'npm');
     if (directory === '') continue;
     try {
       accessSync(file, constants.F_OK);
-      return realpathSync(file);
+      const found = realpathSync(file);
+      return found.endsWith('.js') ? { program: process.execPath, args: [found] } : { program: found, args: [] };
     } catch {
       // Not here.
     }
   }
   return null;
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
 }

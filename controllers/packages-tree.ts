@@ -48,42 +48,37 @@ export function stampOf(entries: readonly TreeEntry[]): string {
   return hash.digest('hex');
 }
 
-/** One hash over all names, links and bytes: equal in every copy of the tree. */
-export async function digestTree(root: string, entries: readonly TreeEntry[]): Promise<string> {
+/**
+ * What everything is, by its path and equal in every copy of the tree: `file <SHA-256>`, `link <target>`,
+ * `directory` or `other`.
+ */
+export async function readContents(root: string, entries: readonly TreeEntry[]): Promise<Map<string, string>> {
   const contents = new Map<string, string>();
   await forEach(entries, async ({ path, kind }) => {
     const file = join(root, path);
-    contents.set(path, kind === 'file' ? await digestFile(file) : kind === 'link' ? await readlink(file) : '');
+    const content = kind === 'file' ? await digestFile(file) : kind === 'link' ? await readlink(file) : '';
+    contents.set(path, content === '' ? kind : `${kind} ${content}`);
   });
-  const hash = createHash('sha256');
-  for (const { path, kind } of entries) hash.update(`${path}\0${kind}\0${contents.get(path)}\n`);
-  return hash.digest('hex');
+  return contents;
 }
 
-/** Takes the right to write from everyone, for everything below `root` and itself. */
+/**
+ * Takes the right to write a file from everyone, and a directory from all but its owner: a plain `rm -rf` works.
+ * Whatever is added to a directory is found when the tree is looked at again.
+ */
 export async function sealTree(root: string): Promise<void> {
   const entries = await listTree(root);
   await forEach(entries, async ({ path, kind, mode }) => {
-    if ((kind === 'file' || kind === 'directory') && (mode & 0o222) !== 0) await chmod(join(root, path), mode & ~0o222);
+    if (kind !== 'file' && kind !== 'directory') return;
+    const sealed = kind === 'file' ? mode & ~0o222 : (mode & ~0o022) | 0o700;
+    if (sealed !== mode) await chmod(join(root, path), sealed);
   });
-  await chmod(root, 0o500);
+  await chmod(root, 0o700);
 }
 
-/** Removes a tree, sealed or not; what is not there is fine. */
+/** What is not there is fine, and so is somebody who still writes into it for a moment. */
 export async function removeTree(root: string): Promise<void> {
-  // Only in a directory that we may write can we remove, and only from above can it be reached.
-  const open = async (directory: string): Promise<void> => {
-    await chmod(directory, 0o700);
-    for (const entry of await readdir(directory, { withFileTypes: true })) {
-      if (entry.isDirectory()) await open(join(directory, entry.name));
-    }
-  };
-  try {
-    await open(root);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  await rm(root, { recursive: true, force: true });
+  await rm(root, { recursive: true, force: true, maxRetries: 5 });
 }
 
 async function digestFile(file: string): Promise<string> {

@@ -5,7 +5,8 @@ import type { Logger } from '../src/logger.ts';
 import { findEntry } from './packages-entry.ts';
 import { installPackage } from './packages-install.ts';
 import { inspect, installationOf, placeOf } from './packages-manifest.ts';
-import type { Installation, Manifest, PackagePlace } from './packages-manifest.ts';
+import type { Inspection, Installation, Manifest, PackagePlace } from './packages-manifest.ts';
+import { sweepCache } from './packages-sweep.ts';
 
 export type InstalledPackage =
   | { readonly state: 'ready'; readonly entry: string; readonly installation: Installation }
@@ -18,6 +19,8 @@ export type InstalledPackage =
 export interface PackageCache {
   /** Where the package's program is; starts the installation when it is not there yet. Never waits. */
   resolve(name: string, version: string): InstalledPackage;
+  /** Removes what a kill -9 has left in the directory; cheap, to be called now and then. */
+  sweep(): Promise<void>;
   /** Ends running installations; resolves when nothing of them is left. */
   close(): Promise<void>;
 }
@@ -35,6 +38,8 @@ type Known =
   | (InstalledPackage & { state: 'misconfigured'; retryAtMs: number });
 
 const retryMs = 30_000;
+/** Too many open files, say: mostly over in a moment. */
+const unreadableRetryMs = 1_000;
 /** What the registry serves changes only when people change it. */
 const changedRetryMs = 600_000;
 /** Mostly waits for the network; a slow registry must not keep those of others from their turn. */
@@ -43,8 +48,8 @@ const inspections = 2;
 
 /**
  * Packages of the npm registry at exact versions, each installed once and then read-only, for all controllers
- * that share the directory. Each process looks once whether an installation is still what was installed; one
- * that is not is replaced by a new one.
+ * that share the directory. Each process looks once whether an installation is still what was installed: what
+ * was added is removed, and one with other bytes is replaced by a new one.
  */
 export function createPackageCache(options: PackageCacheOptions): PackageCache {
   const known = new Map<string, Known>();
@@ -70,18 +75,30 @@ export function createPackageCache(options: PackageCacheOptions): PackageCache {
       if (state !== null && !closing.signal.aborted) options.onChange();
     };
     void checks.add(async () => {
-      const found = await inspect(place);
-      if (found.state === 'sound') return done(await settle(place, found.manifest));
-      if (found.state === 'damaged') {
-        log.warn({ reason: found.why }, 'is not as it was installed; it is installed again');
-        tell({ state: 'installing', message: `Installing ${key} again: ${found.why}` });
+      let found: Inspection;
+      try {
+        found = await inspect(place);
+      } catch (error) {
+        return done(failed(`${key} could not be checked, which is tried again: ${errorMessage(error)}`, log));
       }
-      void installs.add(async () => done(await install(key, place, log)));
+      if (found.state === 'sound') {
+        const { removed, manifest } = found;
+        if (removed.length > 0) {
+          log.warn({ count: removed.length, files: removed.slice(0, 10) }, 'removed what was added to the package');
+        }
+        return done(await settle(place, manifest));
+      }
+      const why = found.state === 'damaged' ? found.why : null;
+      if (why !== null) {
+        log.warn({ reason: why }, 'is not as it was installed; it is installed again');
+        tell({ state: 'installing', message: `Installing ${key} again: ${why}` });
+      }
+      void installs.add(async () => done(await install(key, place, why, log)));
     });
   }
 
-  /** null = another controller is at it; it is asked for again soon. */
-  async function install(key: string, place: PackagePlace, log: Logger): Promise<Known | null> {
+  /** `why` it is installed again, if it is. Null: another controller is at it; it is asked for again soon. */
+  async function install(key: string, place: PackagePlace, why: string | null, log: Logger): Promise<Known | null> {
     if (closing.signal.aborted) return null;
     try {
       const outcome = await installPackage(place, closing.signal);
@@ -89,15 +106,14 @@ export function createPackageCache(options: PackageCacheOptions): PackageCache {
       log.info(installationOf(outcome.manifest), 'installed');
       return await settle(place, outcome.manifest);
     } catch (error) {
-      const reason = errorMessage(error);
-      log.warn({ reason }, 'could not be installed');
       const changed = error instanceof MiniMcpError && error.code === 'PackageChanged';
-      return {
-        state: 'misconfigured',
-        message: `${key} could not be installed: ${reason}`,
-        installed: false,
-        retryAtMs: performance.now() + (changed ? changedRetryMs : retryMs),
-      };
+      const again = why === null ? '' : ' again';
+      const told = `${key} could not be installed${again}: ${errorMessage(error)}`;
+      return failed(
+        why === null ? told : `${key} is damaged: ${why}. ${told}`,
+        log,
+        changed ? changedRetryMs : retryMs,
+      );
     }
   }
 
@@ -112,12 +128,18 @@ export function createPackageCache(options: PackageCacheOptions): PackageCache {
       begin(key, place);
       return known.get(key) ?? { state: 'checking', message: `Checking ${key}` };
     },
+    sweep: () => sweepCache(options.directory),
     async close() {
       closing.abort();
       await checks.onIdle();
       await installs.onIdle();
     },
   };
+}
+
+function failed(message: string, log: Logger, againMs = unreadableRetryMs): Known {
+  log.warn(message);
+  return { state: 'misconfigured', message, installed: false, retryAtMs: performance.now() + againMs };
 }
 
 /** A program that is not there does not come by itself: the version's content is what it is. */
