@@ -9,6 +9,9 @@ const packageJson = z.object({
     .catch(undefined),
 });
 
+/** More names than this make a sentence nobody reads. */
+const namesTold = 5;
+
 /**
  * The file of the package's one program, or of the one that is named like it. Throws a sentence when there is
  * none that Node can run; what to do instead is for the caller to say.
@@ -20,7 +23,11 @@ export async function findEntry(directory: string, name: string): Promise<string
   const programs = new Map(typeof bin === 'string' ? [[short, bin]] : Object.entries(bin ?? {}));
   const entry = programs.get(short) ?? (programs.size === 1 ? [...programs.values()][0] : undefined);
   if (entry === undefined) {
-    const has = programs.size === 0 ? 'no program' : `several programs (${[...programs.keys()].join(', ')})`;
+    const names = [...programs.keys()].slice(0, namesTold).join(', ');
+    const has =
+      programs.size === 0
+        ? 'no program'
+        : `${programs.size} programs (${names}${programs.size > namesTold ? ', …' : ''})`;
     throw new Error(`${name} has ${has}`);
   }
   const file = join(root, entry);

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { MiniMcpError } from '../src/errors.ts';
 import { takeLock } from '../src/postgres/flock.ts';
 import { readLock } from './packages-lock.ts';
+import type { LockedTree } from './packages-lock.ts';
 import { inspect, readManifest, writeManifest } from './packages-manifest.ts';
 import type { Manifest, PackagePlace } from './packages-manifest.ts';
 import { runNpm } from './packages-npm.ts';
@@ -40,8 +41,9 @@ async function installAnew(place: PackagePlace, before: 'absent' | 'damaged', cl
   try {
     await writeFile(join(temporary, 'package.json'), '{"private":true}');
     await runNpm(temporary, `${place.name}@${place.version}`, closing);
-    const { integrity, integrities, packages } = await readLock(temporary, place);
-    refuseOtherBytes(place, await readManifest(place.manifestFile), integrities);
+    const tree = await readLock(temporary, place);
+    const { integrity, integrities, packages } = tree;
+    refuseOtherBytes(place, await readManifest(place.manifestFile), tree);
     await sealTree(temporary);
     const entries = await listTree(temporary);
     const bytes = Number(entries.reduce((sum, { kind, size }) => sum + (kind === 'file' ? size : 0n), 0n));
@@ -67,9 +69,10 @@ async function installAnew(place: PackagePlace, before: 'absent' | 'damaged', cl
 }
 
 /** A version's content never changes; where it does, somebody has taken the package or the registry over. */
-function refuseOtherBytes(place: PackagePlace, before: Manifest | null, now: Record<string, string>): void {
+function refuseOtherBytes(place: PackagePlace, before: Manifest | null, now: LockedTree): void {
   for (const [key, integrity] of Object.entries(before?.integrities ?? {})) {
-    const other = now[key];
+    // A hash that is left out proves nothing either.
+    const other = now.integrities[key] ?? (now.unproven.includes(key) ? 'none' : undefined);
     if (other === undefined || other === integrity) continue;
     const own = key === `${place.name}@${place.version}`;
     throw new MiniMcpError(

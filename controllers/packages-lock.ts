@@ -20,24 +20,29 @@ const hiddenLock = z.object({
 });
 type Packages = z.infer<typeof hiddenLock>['packages'];
 
+export interface LockedTree extends Pick<Manifest, 'integrity' | 'integrities' | 'packages'> {
+  /** By name@version: what the registry gave without an integrity. */
+  readonly unproven: readonly string[];
+}
+
 /**
  * What npm has installed into the directory. Throws a sentence where that is not the package in its version, or
  * where something in it is from elsewhere than a registry.
  */
-export async function readLock(
-  directory: string,
-  { name, version }: PackagePlace,
-): Promise<Pick<Manifest, 'integrity' | 'integrities' | 'packages'>> {
+export async function readLock(directory: string, { name, version }: PackagePlace): Promise<LockedTree> {
   const text = await readFile(join(directory, 'node_modules', '.package-lock.json'), 'utf8');
   const { packages } = hiddenLock.parse(JSON.parse(text));
   const own = packages[`node_modules/${name}`];
   if (own?.version !== version) throw new Error(`npm installed ${own?.version ?? 'nothing'} in place of ${version}`);
   await refuseStrangers(directory, packages, own.resolved);
   const integrities: Record<string, string> = {};
+  const unproven: string[] = [];
   for (const [path, entry] of Object.entries(packages)) {
-    if (entry.integrity !== undefined) integrities[`${nameOf(path, entry)}@${entry.version}`] = entry.integrity;
+    const key = `${nameOf(path, entry)}@${entry.version}`;
+    if (entry.integrity !== undefined) integrities[key] = entry.integrity;
+    else if (entry.resolved !== undefined) unproven.push(key);
   }
-  return { integrity: own.integrity ?? null, integrities, packages: Object.keys(packages).length };
+  return { integrity: own.integrity ?? null, integrities, unproven, packages: Object.keys(packages).length };
 }
 
 /** npm writes this one for itself and goes to the mirror that it is set up with. */

@@ -6,7 +6,12 @@ export function reasonOf(words: string, directory: string, secrets: readonly str
   const lines = words
     .replaceAll(directory, 'its directory')
     .split('\n')
-    .map(line => line.replace(/^npm (error|ERR!|warn|WARN) ?/, '').trim());
+    .map(line =>
+      line
+        .replace(/^npm (error|ERR!|warn|WARN) ?/, '')
+        .replace(/^notarget +/, '')
+        .trim(),
+    );
   const told = lines.filter(line => line !== '' && !noise.test(line));
   // `code` and the like stand before the sentence that says the same and more.
   const sentences = told.filter(line => !/^(code|errno|syscall)\s/.test(line));
@@ -15,7 +20,8 @@ export function reasonOf(words: string, directory: string, secrets: readonly str
 }
 
 /** Where the log is, stack traces, and the fields of an error object. */
-const noise = /complete log of this run|_logs|^at |\d{4}-\d\d-\d\dT\d\d:|^\}$|^\w+: ('.*'|-?\d+),?$/;
+const noise =
+  /^404( +(Note that|tarball,).*)?$|^In most cases you or one of your|^a package version that doesn't exist|complete log of this run|_logs|^at |\d{4}-\d\d-\d\dT\d\d:|^\}$|^\w+: ('.*'|-?\d+),?$/;
 
 /** Without what differs from try to try: each new text would be news to people. */
 function steady(text: string): string {

@@ -1,5 +1,6 @@
 import { accessSync } from 'node:fs';
 import PQueue from 'p-queue';
+import { toMessage } from '../specs/message.ts';
 import { MiniMcpError, errorMessage } from '../src/errors.ts';
 import type { Logger } from '../src/logger.ts';
 import { findEntry } from './packages-entry.ts';
@@ -139,7 +140,12 @@ export function createPackageCache(options: PackageCacheOptions): PackageCache {
 
 function failed(message: string, log: Logger, againMs = unreadableRetryMs): Known {
   log.warn(message);
-  return { state: 'misconfigured', message, installed: false, retryAtMs: performance.now() + againMs };
+  return {
+    state: 'misconfigured',
+    message: toMessage(message),
+    installed: false,
+    retryAtMs: performance.now() + againMs,
+  };
 }
 
 /** A program that is not there does not come by itself: the version's content is what it is. */
@@ -148,7 +154,7 @@ async function settle(place: PackagePlace, manifest: Manifest): Promise<Known> {
     const entry = await findEntry(place.target, place.name);
     return { state: 'ready', entry, installation: installationOf(manifest) };
   } catch (error) {
-    return { state: 'misconfigured', message: errorMessage(error), installed: true, retryAtMs: Infinity };
+    return { state: 'misconfigured', message: toMessage(errorMessage(error)), installed: true, retryAtMs: Infinity };
   }
 }
 

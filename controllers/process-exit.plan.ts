@@ -64,6 +64,8 @@ function describe(attempt: Attempt, process: ProcessState & { kind: 'gone' }): E
 
 function exitSentence(exit: Exit): string {
   const how = exit.signal === null ? `Exited with code ${exit.code ?? 'unknown'}` : `Killed by ${exit.signal}`;
+  // Of its own child the host tells how it ended.
+  if (exit.reason === 'child-exited' && exit.message !== '') return exit.message;
   return exit.message === '' ? how : `${how}: ${exit.message}`;
 }
 
@@ -77,7 +79,7 @@ function next(
   const objection = unwanted(world);
   if (objection !== null) return final(world, objection.reason, `${objection.message}; no process is left`);
   if (attempt.stopReason !== null && !failing.has(attempt.stopReason))
-    return again(world, 'Killed', `${end.message}; a new one takes its place`);
+    return again(world, 'Killed', `${end.message}; ${successor(world)}`);
   if (end.reason === 'NeverStarted' && outdated(world, attempt) !== null)
     return again(world, 'Killed', 'Superseded before it was started');
   if (end.reason === 'NeverStarted' && world.program.state === 'installing')
@@ -113,6 +115,13 @@ function final(world: World, reason: StopReason, message: string): StatusChange 
     backoffStep: 0,
     nextStartInMs: null,
   };
+}
+
+/** What comes after a process that was ended for the sake of another. */
+function successor({ key, program }: World): string {
+  if (key.state === 'missing') return 'a new one starts when its api key is there';
+  if (program.state === 'misconfigured') return 'a new one starts when that is mended';
+  return 'a new one takes its place';
 }
 
 /** A new process as soon as may be; nothing failed. */
@@ -155,7 +164,7 @@ function failure(world: World, attempt: Attempt, end: EndDraft): StatusChange {
       ? {
           also: {
             reason: 'BackingOff' as const,
-            message: `Failed ${step - 1} times in a row; ${waits}`,
+            message: `${step === 2 ? 'Failed' : `Failed ${step - 1} times in a row`}; ${waits}`,
             data: { delayMs },
           },
         }

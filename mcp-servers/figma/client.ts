@@ -35,7 +35,7 @@ export interface FigmaClient {
 }
 
 /** Parsed, such an answer is several times as large; what is larger has to be asked for in parts. */
-const maxAnswerBytes = 50 * 1024 * 1024;
+const maxAnswerBytes = 32 * 1024 * 1024;
 const maxRefusalBytes = 64 * 1024;
 
 export function createClient({ token, baseUrl }: FigmaAccess): FigmaClient {
@@ -66,7 +66,7 @@ export function createClient({ token, baseUrl }: FigmaAccess): FigmaClient {
         throw new RateLimited(limit);
       }
       if (!response.ok) {
-        throw new FigmaRefusal(response.status, conceal(await readReason(response, signal), token));
+        throw new FigmaRefusal(response.status, await readReason(response, signal));
       }
       const { data, bytes } = await readJson(response, maxAnswerBytes, signal);
       if (typeof data !== 'object' || data === null) throw new UnreadableAnswer("Figma's answer is no object.");
@@ -97,5 +97,3 @@ async function readReason(response: Body & { readonly status: number }, signal: 
     return 'no readable reason';
   }
 }
-
-const conceal = (text: string, token: string): string => text.replaceAll(token, '[token]');

@@ -1,3 +1,4 @@
+import { findReason, isOwnFault } from '../tool/silence.ts';
 import type { RateLimit } from './limits.ts';
 
 /** Figma refused a request. */
@@ -31,11 +32,12 @@ export class UnreadableAnswer extends Error {
 /** More than this server is willing to hold. */
 export class AnswerTooLarge extends Error {
   override readonly name = 'AnswerTooLarge';
-  readonly limitBytes: number;
+  /** Such as `32 MiB`. */
+  readonly limit: string;
 
-  constructor(limitBytes: number) {
-    super(`more than ${limitBytes} bytes`);
-    this.limitBytes = limitBytes;
+  constructor(limit: string) {
+    super(`over ${limit}`);
+    this.limit = limit;
   }
 }
 
@@ -51,8 +53,7 @@ export function explainFailure(error: unknown, nowMs: number): string {
   if (error instanceof FigmaRefusal) return explainRefusal(error);
   if (error instanceof UnreadableAnswer) return `${error.message} Try again; if it stays so, ask for less at a time.`;
   if (error instanceof AnswerTooLarge) {
-    const limit = `${Math.floor(error.limitBytes / 1024 / 1024)} MiB`;
-    return `Figma's answer is over ${limit}, too much to read at once. Ask for less: a depth of 1 or 2 first, then single nodes by nodeId.`;
+    return `Figma's answer has over ${error.limit}, too much to read at once. Ask for less: a depth of 1 or 2 first, then single nodes by nodeId.`;
   }
   return explainSilence(error);
 }
@@ -107,12 +108,14 @@ function explainLimit({ tier, until, plan, seat, upgradeLink, remembered }: Rate
 }
 
 function explainSilence(error: unknown): string {
-  let cause = error;
-  // fetch wraps the socket's error: the innermost says what happened.
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
-  const { name, message, code } = (cause ?? {}) as { name?: string; message?: string; code?: string };
+  const reason = findReason(error);
+  const { name, message, code } = reason;
   if (name === 'TimeoutError') {
     return 'Figma did not answer in time. Try again, or ask for less at a time: a depth, single nodes, fewer images.';
   }
-  return `Figma could not be reached (${code ?? message ?? String(error)}). Check the network and the base URL, then try again.`;
+  const why = typeof code === 'string' ? code : (message ?? 'no reason given').replaceAll(/\s+/g, ' ').slice(0, 500);
+  if (isOwnFault(reason)) {
+    return `MiniMCP could not read what Figma answered (${why}). Try again; if it stays so, it is a fault of MiniMCP: ask for other nodes, and report it.`;
+  }
+  return `Figma could not be reached (${why}). Check the network and the base URL, then try again.`;
 }

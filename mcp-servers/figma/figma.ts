@@ -30,7 +30,7 @@ const allTools: readonly FigmaTool[] = [
 const maxKeptBytes = 32 * 1024 * 1024;
 
 /** Figma's REST API as MCP tools. Throws Misconfigured. */
-export function startFigma({ assignment }: ProgramContext): Program {
+export function startFigma({ assignment, conceal }: ProgramContext): Program {
   const { token } = assignment.secrets;
   if (token === undefined) throw new Misconfigured('A figma instance needs an api key with the value "token".');
   if (!/^[\x21-\x7e]+$/.test(token)) {
@@ -46,6 +46,7 @@ export function startFigma({ assignment }: ProgramContext): Program {
     tools: allTools.filter(tool => !readOnly || changesNothing(tool)),
     connect: async () => (api ??= createApi(access)),
     explain: error => explainFailure(error, Date.now()),
+    conceal,
     callMs: 25_000,
   });
 }

@@ -1,3 +1,4 @@
+import { findReason, isOwnFault } from '../tool/silence.ts';
 import { readResetAt } from './rate-limit.ts';
 
 /** What an Octokit RequestError carries, structurally: the class itself is loaded only with Octokit. */
@@ -94,7 +95,8 @@ function explainSilence(error: unknown): string {
   }
   const unreadable = chain.find(each => each instanceof UnreadableAnswer);
   if (unreadable !== undefined) return unreadable.message;
-  const { name, code } = (chain.at(-1) ?? {}) as { name?: string; code?: unknown };
+  const reason = findReason(error);
+  const { name, code } = reason;
   if (name === 'TimeoutError') {
     return 'GitHub did not answer in time. Try again, or ask for less at a time. After a write look first whether it was done.';
   }
@@ -102,8 +104,8 @@ function explainSilence(error: unknown): string {
   if (name === 'URIError') return 'An argument holds half a character (a lone surrogate): correct its text.';
   // No message from here on: it may hold what a request was made of, such as the token.
   const asked = typeof error === 'object' && error !== null && 'status' in error;
-  if (!asked && typeof code !== 'string') {
-    return "GitHub's answer was not what its API promises. Try again; if it stays so, check the base URL.";
+  if (isOwnFault(reason) || (!asked && typeof code !== 'string')) {
+    return "MiniMCP could not read GitHub's answer: it was not what its API promises. Try again; if it stays so, check the base URL.";
   }
   const why = typeof code === 'string' ? code : (name ?? 'no reason given');
   return `GitHub could not be reached (${why}). Check the network and the base URL, then try again.`;

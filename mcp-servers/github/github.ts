@@ -41,7 +41,10 @@ const allTools: readonly GithubTool[] = [
 ];
 
 /** GitHub's REST API as MCP tools, named like those of GitHub's own server. Throws Misconfigured. */
-export function startGithub({ assignment }: Pick<ProgramContext, 'assignment'>, callMs = 25_000): Program {
+export function startGithub(
+  { assignment, conceal }: Pick<ProgramContext, 'assignment' | 'conceal'>,
+  callMs = 25_000,
+): Program {
   const { readOnly, toolsets, baseUrl } = githubConfig.parse(assignment.config);
   const access = { token: readToken(assignment.secrets['token']), baseUrl: baseUrl ?? assignment.upstreamUrl };
   return createToolProgram<GithubApi>({
@@ -53,6 +56,7 @@ export function startGithub({ assignment }: Pick<ProgramContext, 'assignment'>, 
     tools: allTools.filter(tool => toolsets.includes(tool.toolset) && (!readOnly || changesNothing(tool))),
     connect: createConnect(access),
     explain: error => explainFailure(error, Date.now()),
+    conceal,
     remark(api) {
       const limit = api.rateLimit();
       return limit === null ? undefined : { 'minimcp/rate-limit': limit };

@@ -1,5 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { z } from 'zod';
+import { readEnd } from '../tool/body.ts';
+import type { Body } from '../tool/body.ts';
 import { maxTextLength, showError, showObject, showText } from '../tool/result.ts';
 import { reads } from '../tool/tool.ts';
 import { offset, owner, repo } from './arguments.ts';
@@ -82,24 +84,17 @@ async function readTail(
 ): Promise<{ logBytes: number; lines: number; text: string }> {
   const request = { parseSuccessResponseBody: false };
   const { data } = await api.rest.actions.downloadJobLogsForWorkflowRun({ ...where, request });
-  const chunks: Uint8Array[] = [];
-  let logBytes = 0;
-  let kept = 0;
+  let log: Awaited<ReturnType<typeof readEnd>>;
   try {
-    for await (const chunk of (data ?? []) as AsyncIterable<Uint8Array>) {
-      chunks.push(chunk);
-      logBytes += chunk.length;
-      kept += chunk.length;
-      while (kept - chunks[0]!.length >= maxTailBytes) kept -= chunks.shift()!.length;
-    }
+    log = await readEnd((data ?? null) as Body, maxTailBytes);
   } catch (error) {
     throw new UnreadableAnswer(cutOff, { cause: error });
   }
-  const text = stripVTControlCharacters(new TextDecoder().decode(Buffer.concat(chunks)));
+  const text = stripVTControlCharacters(new TextDecoder().decode(log.end));
   const all = text.trimEnd().split(/\r?\n/);
   // Where the beginning was dropped, the first line is half a line.
-  const lines = (kept < logBytes ? all.slice(1) : all).slice(-tailLines);
-  return { logBytes, lines: lines.length, text: lines.join('\n') };
+  const lines = (log.end.length < log.totalBytes ? all.slice(1) : all).slice(-tailLines);
+  return { logBytes: log.totalBytes, lines: lines.length, text: lines.join('\n') };
 }
 
 export const jobLogTools: readonly GithubTool[] = [getJobLogs];

@@ -1,3 +1,5 @@
+import { readBounded } from '../tool/body.ts';
+import { isPublic } from '../tool/public-host.ts';
 import { cutOff, UnreadableAnswer } from './errors.ts';
 import type { EtagCache } from './etag-cache.ts';
 import { readRateLimit } from './rate-limit.ts';
@@ -47,7 +49,7 @@ export function createTransport(cache: EtagCache, onLimit: (limit: RateLimit) =>
       return answer(200, url, known.headers, known.body);
     }
     // A log may be of any length: it is left to its reader.
-    if (response.ok && /\/actions\/jobs\/\d+\/logs$/.test(new URL(url).pathname)) return response;
+    if (response.ok && isLog(url)) return response;
     const body = await readBody(response, init.signal);
     const etag = response.headers.get('etag');
     if (key !== null && etag !== null && response.status === 200 && !redirected) {
@@ -57,8 +59,13 @@ export function createTransport(cache: EtagCache, onLimit: (limit: RateLimit) =>
   };
 }
 
+/** The log of a job. A file or a ref may be called so too, but not at this place. */
+function isLog(url: string): boolean {
+  return /^((?!\/repos\/).)*\/repos\/[^/]+\/[^/]+\/actions\/jobs\/\d+\/logs$/.test(new URL(url).pathname);
+}
+
 /**
- * Redirects by hand: the token stays with its origin (logs lie elsewhere, under signed URLs), and a write is
+ * Redirects by hand: only logs lie elsewhere, under signed URLs, and the token stays with its origin. A write is
  * never turned into a read, as fetch does with a moved repository.
  */
 async function follow(url: string, init: RequestInit, observe: (response: Response) => void) {
@@ -90,9 +97,9 @@ async function follow(url: string, init: RequestInit, observe: (response: Respon
       );
     }
     if (next.origin !== origin) {
-      if (target.protocol === 'https:' && next.protocol !== 'https:') {
+      if (!isLog(url) || !isStorage(next, new URL(url))) {
         throw new UnreadableAnswer(
-          'GitHub referred to an address without encryption, which is not followed. Check the base URL.',
+          `GitHub referred to ${next.origin}, which is not followed: only the logs of jobs may lie elsewhere, and only at a public name with https. Check the base URL.`,
         );
       }
       headers = { 'user-agent': headers['user-agent'] ?? 'minimcp' };
@@ -101,22 +108,23 @@ async function follow(url: string, init: RequestInit, observe: (response: Respon
   }
 }
 
+/** Beside the public ones, the machine that the API is on: that one was named by who gave the token. */
+function isStorage(next: URL, api: URL): boolean {
+  const bare = next.username === '' && next.password === '';
+  return (bare && next.hostname === api.hostname && next.protocol === api.protocol) || isPublic(next);
+}
+
 async function readBody({ body }: Response, signal: AbortSignal): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
+  let bytes: Buffer | null;
   try {
-    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
-      length += chunk.length;
-      if (length > maxAnswerBytes) break;
-      chunks.push(chunk);
-    }
+    bytes = await readBounded(body, maxAnswerBytes);
   } catch (error) {
     if (signal.aborted) throw error;
     throw new UnreadableAnswer(cutOff, { cause: error });
   }
-  if (length > maxAnswerBytes)
+  if (bytes === null)
     throw new UnreadableAnswer(`GitHub's answer has over ${maxAnswerBytes} bytes. Ask for less at a time.`);
-  return Buffer.concat(chunks);
+  return bytes;
 }
 
 function answer(status: number, url: string, headers: Headers, body: Buffer): Answer {

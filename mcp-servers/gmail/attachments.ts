@@ -4,7 +4,7 @@ import { showText } from '../tool/result.ts';
 import { reads } from '../tool/tool.ts';
 import { decodeText } from './charset.ts';
 import { BadArgument } from './failure.ts';
-import { convertHtml } from './html.ts';
+import { convertHtml, createHtmlBudget } from './html.ts';
 import { loadPartOf } from './messages.ts';
 import { charsetOf, findAttachments, readBytes } from './payload.ts';
 import type { Attachment, Part } from './payload.ts';
@@ -38,7 +38,7 @@ const getAttachment = defineTool({
     const limit = maxBytes[kindOf(attachment.mimeType)];
     if (attachment.size > limit) throw tooLarge(attachment, limit);
     const bytes = await readBytes(part, loadPartOf(call, input.messageId));
-    return showBytes(bytes, { part, attachment, messageId: input.messageId, offset: input.offset });
+    return showBytes(bytes, { part, attachment, messageId: input.messageId, offset: input.offset, signal });
   },
 });
 
@@ -55,7 +55,11 @@ function findAttachment(payload: Part | undefined, wanted: string): { part: Part
 
 async function showBytes(
   bytes: Buffer,
-  { part, attachment, ...at }: { part: Part; attachment: Attachment; messageId: string; offset: number },
+  {
+    part,
+    attachment,
+    ...at
+  }: { part: Part; attachment: Attachment; messageId: string; offset: number; signal: AbortSignal },
 ): Promise<CallToolResult> {
   const about = { ...attachment, size: bytes.length };
   const text = JSON.stringify(about);
@@ -73,7 +77,8 @@ async function showBytes(
   const binary = image !== null || (bytes.includes(0) && !/utf-?16/i.test(charsetOf(part) ?? ''));
   if (!binary && kindOf(attachment.mimeType) === 'text') {
     const whole = decodeText(bytes, charsetOf(part));
-    return showText(about, attachment.mimeType === 'text/html' ? await convertHtml(whole) : whole, at.offset);
+    const html = attachment.mimeType === 'text/html';
+    return showText(about, html ? await convertHtml(whole, createHtmlBudget(), at.signal) : whole, at.offset);
   }
   if (bytes.length > maxBytes.other) throw tooLarge(about, maxBytes.other);
   const uri = `gmail://messages/${at.messageId}/attachments/${attachment.id}`;

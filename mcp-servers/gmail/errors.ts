@@ -1,3 +1,4 @@
+import { findReason, isOwnFault } from '../tool/silence.ts';
 import { BadArgument, shorten, TokenFailure, UnreadableAnswer } from './failure.ts';
 import type { Refusal } from './failure.ts';
 import { explainTokenFailure } from './token-errors.ts';
@@ -122,11 +123,12 @@ function readWait(headers: Headers, nowMs: number): string {
 }
 
 function explainSilence(error: unknown, who: string): string {
-  let cause = error;
-  // Google's client wraps fetch, which wraps the socket's error: the innermost says what happened.
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
-  const { name, message, code } = cause as { name?: string; message?: string; code?: string | number };
+  const reason = findReason(error);
+  const { name, message, code } = reason;
   if (name === 'TimeoutError') return `${who} did not answer in time. Try again, or ask for less at a time.`;
   const why = shorten(String(typeof code === 'string' ? code : (message ?? error)));
+  if (isOwnFault(reason)) {
+    return `MiniMCP could not read what ${who} answered (${why}). Try again; if it stays so, it is a fault of MiniMCP: leave this one out, and report it.`;
+  }
   return `${who} could not be reached (${why}). Check the network, then try again.`;
 }

@@ -1,3 +1,4 @@
+import { readBounded } from '../tool/body.ts';
 import { UnreadableAnswer } from './failure.ts';
 
 /** A message of Gmail's largest size, 50 MB, in base64, does not fit: nobody reads that. */
@@ -16,19 +17,9 @@ export async function fetchBounded(url: string | URL | Request, init: RequestIni
     ...(body !== undefined && body !== null && { body, duplex: 'half' }),
     ...(signal !== undefined && { signal }),
   });
-  const bytes = await readBounded(response);
+  const bytes = await readBounded(response.body, maxAnswerBytes);
+  if (bytes === null) throw new UnreadableAnswer("Gmail's answer is too large to read here.");
   const { status, statusText } = response;
   // By its full name: in a bundle the bare one is the host's own, which has no text().
   return new globalThis.Response(bytes.length === 0 ? null : bytes, { status, statusText, headers: response.headers });
-}
-
-async function readBounded({ body }: Response): Promise<Buffer<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
-    length += chunk.length;
-    if (length > maxAnswerBytes) throw new UnreadableAnswer("Gmail's answer is too large to read here.");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

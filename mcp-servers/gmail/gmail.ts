@@ -47,7 +47,8 @@ export function startGmail({ assignment, conceal }: ProgramContext): Program {
     instructions,
     tools: allTools.filter(tool => isOffered(tool, config.data)),
     connect: () => (client ??= createClient(access)),
-    explain: error => conceal(explainFailure(error, Date.now())),
+    explain: error => explainFailure(error, Date.now()),
+    conceal,
     callMs: 30_000,
   });
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { showText } from '../tool/result.ts';
 import { reads } from '../tool/tool.ts';
+import { createHtmlBudget } from './html.ts';
 import { findAttachments, readBody, readHeader } from './payload.ts';
 import type { LoadPart, Message } from './payload.ts';
 import { cut } from './result.ts';
@@ -61,7 +62,8 @@ const getMessage = defineTool({
     const { api, signal } = call;
     const at = { userId: api.userId, id: input.messageId, format: 'full' };
     const { data } = await api.users.messages.get(at, { signal });
-    return showText(showHead(data), await readBody(data.payload, loadPartOf(call, input.messageId)), input.offset);
+    const reading = { load: loadPartOf(call, input.messageId), budget: createHtmlBudget(), signal };
+    return showText(showHead(data), await readBody(data.payload, reading), input.offset);
   },
 });
 

@@ -1,6 +1,7 @@
 import type { gmail_v1 } from '@googleapis/gmail';
 import { decodeHeader, decodeText } from './charset.ts';
 import { convertHtml } from './html.ts';
+import type { HtmlBudget } from './html.ts';
 
 export type Message = gmail_v1.Schema$Message;
 export type Part = gmail_v1.Schema$MessagePart;
@@ -45,31 +46,40 @@ export function findAttachments(payload: Part | undefined): { part: Part; attach
 /** How a part's bytes are had where the message comes without them. */
 export type LoadPart = (attachmentId: string) => Promise<Buffer>;
 
-/** The text of a mail: plain where it has one, else its HTML as text; without attachments. */
-export async function readBody(payload: Part | undefined, load: LoadPart): Promise<string> {
-  return payload === undefined ? '' : (await readPart(payload, load, 0)).trim();
+export interface BodyReading {
+  readonly load: LoadPart;
+  /** Of all bodies that the call reads. */
+  readonly budget: HtmlBudget;
+  readonly signal: AbortSignal;
 }
 
-async function readPart(part: Part, load: LoadPart, depth: number): Promise<string> {
+/** The text of a mail: plain where it has one, else its HTML as text; without attachments. */
+export async function readBody(payload: Part | undefined, reading: BodyReading): Promise<string> {
+  return payload === undefined ? '' : (await readPart(payload, reading, 0)).trim();
+}
+
+async function readPart(part: Part, reading: BodyReading, depth: number): Promise<string> {
   if (depth > maxDepth || isAttachment(part)) return '';
   const type = typeOf(part);
-  if (type === 'multipart/alternative') return readAlternative(part, load, depth);
+  if (type === 'multipart/alternative') return readAlternative(part, reading, depth);
   if (part.parts !== undefined && part.parts !== null && part.parts.length > 0) {
     const texts: string[] = [];
-    for (const each of part.parts) texts.push(await readPart(each, load, depth + 1));
+    for (const each of part.parts) texts.push(await readPart(each, reading, depth + 1));
     return texts.filter(text => text.trim() !== '').join('\n\n');
   }
   if (type !== 'text/plain' && type !== 'text/html') return '';
+  const { load, budget, signal } = reading;
+  signal.throwIfAborted();
   const bytes = await readBytes(part, load);
   const text = decodeText(bytes, charsetOf(part)).replaceAll('\r\n', '\n');
-  return type === 'text/html' ? convertHtml(text) : text;
+  return type === 'text/html' ? convertHtml(text, budget, signal) : text;
 }
 
 /** The same in several forms: the plain one, else the last that says anything. */
-async function readAlternative({ parts }: Part, load: LoadPart, depth: number): Promise<string> {
+async function readAlternative({ parts }: Part, reading: BodyReading, depth: number): Promise<string> {
   const plainFirst = (parts ?? []).toReversed().toSorted((a, b) => rank(a) - rank(b));
   for (const part of plainFirst) {
-    const text = await readPart(part, load, depth + 1);
+    const text = await readPart(part, reading, depth + 1);
     if (text.trim() !== '') return text;
   }
   return '';

@@ -2,6 +2,7 @@ import type { gmail_v1 } from '@googleapis/gmail';
 import { z } from 'zod';
 import { showObject } from '../tool/result.ts';
 import { reads } from '../tool/tool.ts';
+import { createHtmlBudget } from './html.ts';
 import { isoDate, loadPartOf, showHead } from './messages.ts';
 import { readBody, readHeader } from './payload.ts';
 import type { Message } from './payload.ts';
@@ -114,14 +115,19 @@ const getThread = defineTool({
     const { data } = await api.users.threads.get(at, { signal });
     const all = data.messages ?? [];
     const messages: object[] = [];
+    const budget = createHtmlBudget();
     let length = 0;
     for (const message of all.slice(input.offset)) {
       signal.throwIfAborted();
-      const body = cut(await readBody(message.payload, loadPartOf(call, message.id!)), maxBodyLength);
+      const load = loadPartOf(call, message.id!);
+      const body = cut(await readBody(message.payload, { load, budget, signal }), maxBodyLength);
       const shown = { ...showHead(message), body };
       length += JSON.stringify(shown).length;
-      if (length > maxThreadLength && messages.length > 0) break;
+      const full = length > maxThreadLength || budget.spent;
+      // It comes whole with the next call.
+      if (full && messages.length > 0) break;
       messages.push(shown);
+      if (full) break;
     }
     const next = input.offset + messages.length;
     return showObject({

@@ -18,6 +18,8 @@ export interface Toolbox<Api> {
   connect(signal: AbortSignal): Promise<Api>;
   /** A sentence for the model or the person behind it: what went wrong and what to do next. Never throws. */
   explain(error: unknown): string;
+  /** Takes the api key's values out of a text; done here to all that is an error. */
+  conceal(text: string): string;
   /** Added to the `_meta` of a result, also of one that is an error: the vendor's limits, for instance. */
   remark?(api: Api): Record<string, unknown> | undefined;
   /** A sentence for the model under a result that is no error: a limit is nearly used up, for instance. */
@@ -72,7 +74,14 @@ async function callTool<Api>(
   } catch (error) {
     result = showError(toolbox.explain(signal.aborted ? signal.reason : error));
   }
+  if (result.isError === true) result = concealTexts(result, toolbox);
   const remark = api === null ? undefined : toolbox.remark?.(api);
   const { _meta: meta } = result;
   return remark === undefined ? result : { ...result, _meta: { ...meta, ...remark } };
+}
+
+/** Vendors repeat in their refusals what they were sent. */
+function concealTexts(result: CallToolResult, { conceal }: Pick<Toolbox<unknown>, 'conceal'>): CallToolResult {
+  const content = result.content.map(part => (part.type === 'text' ? { ...part, text: conceal(part.text) } : part));
+  return { ...result, content };
 }

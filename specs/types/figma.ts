@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { secretValue, tokenUrl } from './values.ts';
+import { tokenUrl, vendorToken } from './values.ts';
 
 export const figmaConfig = z.strictObject({
   readOnly: z.boolean().default(false).describe('Offer only tools that change nothing'),
@@ -7,7 +7,5 @@ export const figmaConfig = z.strictObject({
 });
 
 export const figmaKey = z.strictObject({
-  token: secretValue
-    .regex(/^[\x21-\x7e]+$/, 'must have no spaces, line breaks or other characters than ASCII')
-    .describe('A personal access token of Figma'),
+  token: vendorToken.describe('A personal access token of Figma'),
 });

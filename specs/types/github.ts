@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { secretValue, tokenUrl } from './values.ts';
+import { tokenUrl, vendorToken } from './values.ts';
 
 export const githubToolsets = ['context', 'repos', 'issues', 'pull_requests', 'users', 'actions'] as const;
 
@@ -16,4 +16,4 @@ export const githubConfig = z.strictObject({
     .describe('API base URL of a GitHub Enterprise server, such as https://github.example.com/api/v3'),
 });
 
-export const githubKey = z.strictObject({ token: secretValue.describe('A personal access token') });
+export const githubKey = z.strictObject({ token: vendorToken.describe('A personal access token') });

@@ -28,6 +28,15 @@ export const gmailConfig = z
   });
 export type GmailConfig = z.infer<typeof gmailConfig>;
 
+function isServiceAccount(text: string): boolean {
+  try {
+    const account = JSON.parse(text) as Record<string, unknown> | null;
+    return typeof account?.['client_email'] === 'string' && typeof account['private_key'] === 'string';
+  } catch {
+    return false;
+  }
+}
+
 export const gmailKey = z.union([
   z.strictObject({
     clientId: secretValue.describe('The OAuth client of a Google Cloud project'),
@@ -35,7 +44,9 @@ export const gmailKey = z.union([
     refreshToken: secretValue.describe('With a Gmail scope; those of apps in testing end after seven days'),
   }),
   z.strictObject({
-    serviceAccount: secretValue.describe('The JSON key of a service account with domain-wide delegation'),
+    serviceAccount: secretValue
+      .refine(isServiceAccount, 'must be the whole JSON key file of a service account, as a string')
+      .describe('The JSON key of a service account with domain-wide delegation'),
     subject: secretValue.describe('The address of the user it acts for'),
   }),
 ]);

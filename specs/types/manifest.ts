@@ -26,7 +26,7 @@ export type TypeArgument = z.infer<typeof typeArgument>;
  */
 export const typeManifest = z
   .strictObject({
-    title: z.string().min(1).max(100),
+    title: z.string().min(1).max(100).optional().describe("Default: the type's name"),
     description: z.string().max(2_000).default(''),
     package: packageName.optional().describe('Of the public npm registry; its one program is run'),
     version: packageVersion.optional(),

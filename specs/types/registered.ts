@@ -21,7 +21,7 @@ export function registeredType(name: string, manifest: TypeManifest): ServerType
   ) as z.ZodType<Record<string, string>>;
   return {
     name,
-    title: manifest.title,
+    title: manifest.title ?? name,
     description: manifest.description,
     config: z
       .strictObject(

@@ -21,7 +21,13 @@ function isBare(text: string): boolean {
 }
 
 export const longestSecret = 65_536;
-export const secretValue = z.string().min(1).max(longestSecret);
+export const secretValue = z.string().min(1, { abort: true }).max(longestSecret);
+
+/** A token that travels in a header: what was copied with a line break is told when it is stored. */
+export const vendorToken = secretValue.regex(
+  /^[\x21-\x7e]+$/,
+  'must have no spaces, line breaks or other characters than ASCII',
+);
 
 export const environmentName = z
   .string()

@@ -40,7 +40,7 @@ const columns = 'name, manifest, version, program_hash, source, document, create
 export async function readTypeSummaries(db: Queryable, after: string, limit: number): Promise<TypeSummaryRow[]> {
   const { rows } = await db.query<Omit<TypeSummaryRow, 'key'> & { secrets: boolean[] }>(
     // In the order of the built-in ones, among which they are put.
-    `select t.name, t.version, t.source, t.created_at, t.updated_at, m.title, m.description,
+    `select t.name, t.version, t.source, t.created_at, t.updated_at, coalesce(m.title, t.name) as title, m.description,
        array(
          select (input.value ->> 'required')::boolean from json_each(m.inputs) input
          where (input.value ->> 'secret')::boolean

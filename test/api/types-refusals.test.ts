@@ -20,7 +20,7 @@ const asking = (input: object) => ({ ...minimal, env: { A: '{x}' }, inputs: { x:
 
 /** Body, the pointer that is complained about, and a piece of what the complaint says is accepted. */
 const manifests: [title: string, body: unknown, pointer: string, accepted: string][] = [
-  ['nothing', {}, '/title', 'a string'],
+  ['nothing', {}, '', 'either command, or package and version'],
   ['a list', [], '', 'an object'],
   ['a text', '"x"', '', 'an object'],
   ['an unknown field', { ...minimal, colour: 1 }, '/colour', 'known are title, description'],

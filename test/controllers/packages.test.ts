@@ -277,6 +277,20 @@ test('other content under the same version is refused, of the package and of wha
   expect((await outcome(createCache(directory).cache, 'swapped')).state).toBe('ready');
 });
 
+test('a hash that is left out is other content too', async () => {
+  registry.publish(published('unhashed'));
+  const directory = createDirectory();
+  expect((await outcome(createCache(directory).cache, 'unhashed')).state).toBe('ready');
+  await removeTree(join(directory, 'unhashed%401.0.0'));
+  registry.publish(published('unhashed', { files: { 'cli.js': `${program}// evil` } }));
+  registry.withholdIntegrity('unhashed');
+  expect(await outcome(createCache(directory).cache, 'unhashed')).toMatchObject({
+    state: 'misconfigured',
+    message: expect.stringContaining('now it is none'),
+  });
+  expect(visible(directory)).toEqual([]);
+});
+
 test('a registry that does not answer holds nobody up, and many who ask are one installation', async () => {
   registry.publish(published('slow'), published('quick'));
   const release = registry.hold(/^\/slow$/);
@@ -430,7 +444,7 @@ npm error network This is a problem related to network connectivity.
     /^network request to http:\/\/a.invalid\/foo failed, reason: getaddrinfo ENOTFOUND a.invalid /,
   );
   expect(reasonOf('npm error code ETARGET\nnpm error notarget No matching version found for a@9.\n', '/d', [])).toBe(
-    'notarget No matching version found for a@9.',
+    'No matching version found for a@9.',
   );
   expect(reasonOf('npm error code EWHATEVER\n', '/d', [])).toBe('code EWHATEVER');
   const failing = (address: string, local: string, ms: number): string =>
@@ -492,7 +506,7 @@ test("npm's words are told without the credentials in them", async () => {
 
 test.each([
   ['no-program', { bin: {} }, /^no-program has no program$/],
-  ['two-programs', { bin: { a: 'a.js', b: 'b.js' } }, /has several programs \(a, b\)/],
+  ['two-programs', { bin: { a: 'a.js', b: 'b.js' } }, /has 2 programs \(a, b\)/],
   [
     'shell-script',
     { bin: 'run', files: { run: '#!/bin/sh\n' } },

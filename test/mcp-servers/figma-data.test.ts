@@ -133,7 +133,7 @@ describe('a large design', () => {
   test('is not read when it is too large', async () => {
     await figma.fail({ kind: 'huge' });
     const answer = await call({ fileKey: large(2) });
-    expect(answer).toEqual({ isError: true, text: expect.stringMatching(/over 50 MiB.*depth of 1 or 2.*nodeId/) });
+    expect(answer).toEqual({ isError: true, text: expect.stringMatching(/over 32 MiB.*depth of 1 or 2.*nodeId/) });
     await figma.fail(null);
     expect((await call({ fileKey: large(2), depth: 1 })).isError).toBe(false);
   });

@@ -41,6 +41,7 @@ test.each<[FigmaFault['kind'], RegExp]>([
   ['not-found', /found nothing there \(404\).*may not see/],
   ['unprocessable', /did not accept the arguments \(422: ids: too many of them\)/],
   ['server-error', /problem of its own \(500\).*minute/],
+  ['many', /over 200000 nodes.*depth of 1 or 2/],
   ['not-json', /is no JSON.*Try again/],
   ['elsewhere', /refused the request \(302: a redirect, which is not followed/],
   ['truncated', /cut off.*Try again/],
@@ -87,6 +88,13 @@ test('a limit of days is told with its reason and way out, and held for its file
   expect((await ask(host, 'get_figma_data', file)).text).toMatch(/not asked/);
   expect((await ask(host, 'get_figma_data', { fileKey: landing(4) })).isError).toBe(false);
   expect(await figma.calls()).toHaveLength(2);
+});
+
+test('what a refusal repeats of the token is not told', async () => {
+  await figma.fail({ kind: 'echo' });
+  const answer = await ask(host, 'download_figma_images', { nodeIds: ['1:1'] });
+  await figma.fail(null);
+  expect(answer).toEqual({ isError: true, text: expect.stringContaining('No [secret] here') });
 });
 
 test('a wrong token says what to do, and is not told', async () => {

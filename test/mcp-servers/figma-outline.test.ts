@@ -1,7 +1,8 @@
+import vm from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isAllowed } from '../../mcp-servers/figma/download.ts';
-import { readBytes } from '../../mcp-servers/figma/body.ts';
+import { isAllowed, recognize } from '../../mcp-servers/figma/download.ts';
+import { readBytes, readJson } from '../../mcp-servers/figma/body.ts';
 import { createDrawings } from '../../mcp-servers/figma/drawings.ts';
 import type { Drawing } from '../../mcp-servers/figma/drawings.ts';
 import { AnswerTooLarge, explainFailure } from '../../mcp-servers/figma/errors.ts';
@@ -10,7 +11,9 @@ import { createOutline } from '../../mcp-servers/figma/design/outline.ts';
 import { printOutline } from '../../mcp-servers/figma/design/print.ts';
 import type { RawNode } from '../../mcp-servers/figma/design/raw.ts';
 import { parseFile, parseNodeId } from '../../mcp-servers/figma/reference.ts';
+import { figmaConfig } from '../../specs/types/figma.ts';
 import { createLarge, writeDeep } from '../fakes/figma/designs.ts';
+import { streamReused } from '../support/reused-chunks.ts';
 
 const legend = { components: {}, componentSets: {}, styles: {} };
 const view = { roots: [0], depth: Infinity, offset: 0, maxNodes: 100_000, maxBytes: 10_000_000, maxTextLength: 2000 };
@@ -222,6 +225,61 @@ test('a body is read no further than its limit, whatever its length says', async
   await expect(reading).rejects.toThrow(AnswerTooLarge);
   expect(pulled).toBeLessThan(20);
 });
+
+const { signal } = new AbortController();
+
+test('a body in the smallest of chunks is copied, not collected', async () => {
+  const text = JSON.stringify({ name: 'n'.repeat(20_000) });
+  const body = { headers: new Headers(), body: streamReused(text) };
+  expect((await readBytes(body, text.length, signal)).toString()).toBe(text);
+  const longer = { headers: new Headers(), body: streamReused(text) };
+  await expect(readBytes(longer, text.length - 1, signal)).rejects.toThrow(AnswerTooLarge);
+});
+
+test('JSON of more objects than a design has is not parsed', async () => {
+  const read = (json: string) => readJson(new Response(json), 32 * 1024 * 1024, signal);
+  const many = '{},'.repeat(1_500_000);
+  await expect(read(`[${many}{}]`)).rejects.toThrow('over 1500000 objects');
+  // Not even as far as its fault.
+  await expect(read(`${many}{}`)).rejects.toThrow(AnswerTooLarge);
+  expect((await read(`{"children":[${'{},'.repeat(1000)}{}]}`)).data).toMatchObject({ children: { length: 1001 } });
+});
+
+test('an outline of more nodes than anybody draws is not begun, be they seen or not', () => {
+  const node = (count: number, given = {}) => ({ type: 'FRAME', children: Array.from({ length: count }, () => given) });
+  expect(() => createOutline([node(200_001)], legend)).toThrow('over 200000 nodes');
+  expect(() => createOutline([node(200_001, { visible: false })], legend)).toThrow(AnswerTooLarge);
+  const half = node(100_000, { visible: false });
+  expect(() => createOutline([{ children: [{ ...half, visible: false }, half] }], legend)).toThrow(AnswerTooLarge);
+  expect(createOutline([{ children: [half] }], legend)).toMatchObject({ nodes: { length: 2 }, hidden: 100_000 });
+  expect(explainFailure(new AnswerTooLarge('200000 nodes'), 0)).toMatch(/over 200000 nodes.*depth of 1 or 2/);
+});
+
+test.each([
+  ['an SVG', '<!-- a --><!-- b -->\n<svg xmlns="">', 'image/svg+xml'],
+  ['an SVG with a declaration', '<?xml version="1.0"?>\n<!-- <svg --> <svg>', 'image/svg+xml'],
+  ['a comment', '<!-- <svg> -->', null],
+  // With comments that may end at any later end, this takes longer than the universe has.
+  ['comments before another element', `${'<!---->'.repeat(60)}<svgs`, null],
+  ['comments alone', '<!---->\n'.repeat(60), null],
+])('%s is recognized', (_what, head, mimeType) => {
+  // A synchronous function can only be ended from outside.
+  const context = { recognize, bytes: Buffer.from(head) };
+  expect(vm.runInNewContext('recognize(bytes)', context, { timeout: 5000 })).toBe(mimeType);
+});
+
+test("a fault of the program's own is not the network's", () => {
+  const failed = new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code: 'ECONNRESET' }) });
+  expect(explainFailure(failed, 0)).toMatch(/Figma could not be reached \(ECONNRESET\)/);
+  expect(explainFailure(new TypeError('x is undefined'), 0)).toMatch(/^MiniMCP could not read what Figma answered/);
+});
+
+test.each(['https://me:secret@figma.test', 'https://figma.test/?a', 'https://figma.test/#a', 'http://figma.test'])(
+  'the base URL %s is refused when it is declared',
+  baseUrl => {
+    expect(figmaConfig.safeParse({ baseUrl }).success).toBe(false);
+  },
+);
 
 test('limits of a minute hold for all files, those of days for their file', () => {
   const limits = createLimits();

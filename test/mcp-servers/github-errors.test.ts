@@ -1,7 +1,9 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { explainFailure } from '../../mcp-servers/github/errors.ts';
 import { startGithub } from '../../mcp-servers/github/github.ts';
+import { createConceal } from '../../mcp-servers/host/log.ts';
 import type { Assignment } from '../../specs/assignment.ts';
 import { githubConfig } from '../../specs/types/github.ts';
 import { callTool, connectLegacy } from '../support/clients.ts';
@@ -43,6 +45,7 @@ test.each<[GithubFault['kind'], RegExp]>([
   ['sso', /403: Resource protected.*single sign-on/],
   ['not-found', /nothing there \(404\)/],
   ['invalid', /422: Validation Failed; title is too clever.*Correct them/],
+  ['echo', /422: No user for \[secret\]\)/],
   ['no-json', /none of the GitHub API: check the base URL/],
   ['half-json', /cut off/],
   ['forbidden', /may not do this \(403: Resource not accessible.*issues=write/],
@@ -73,6 +76,16 @@ test('an answer of another shape is an error, not a crash', async () => {
   await github.fail(null);
 });
 
+test("a fault of the program's own is not the network's", () => {
+  // As Octokit wraps what its fetch throws.
+  const wrapped = (cause: Error) => Object.assign(new Error('Unknown error', { cause }), { status: 500 });
+  const own = explainFailure(wrapped(new RangeError('Invalid array length')), 0);
+  expect(own).toMatch(/^MiniMCP could not read GitHub's answer/);
+  const reset = Object.assign(new Error('x'), { code: 'ECONNRESET' });
+  const failed = new TypeError('fetch failed', { cause: reset });
+  expect(explainFailure(wrapped(failed), 0)).toMatch(/could not be reached \(ECONNRESET\)/);
+});
+
 test('what GitHub refuses comes with its reason', async () => {
   const demo = { owner: 'mona', repo: 'demo' };
   const missing = await ask(host, 'issue_read', { ...demo, method: 'get', issue_number: 9999 });
@@ -100,7 +113,7 @@ test('what is no token stops the start, and is not told', async () => {
   expect(JSON.stringify(other.exit()) + other.output()).not.toMatch(/ghp_/);
   for (const token of ['ghp_test token', 'ghp_tést', '   ', 'ghp_\u0000']) {
     const assignment = { config: {}, secrets: { token }, upstreamUrl: null } as unknown as Assignment;
-    expect(() => startGithub({ assignment })).toThrow(/no GitHub token/);
+    expect(() => startGithub({ assignment, conceal: createConceal([]) })).toThrow(/no GitHub token/);
   }
 });
 

@@ -1,13 +1,22 @@
 /** What passes between the host and GitHub besides the calls themselves. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Client, InMemoryTransport } from '@modelcontextprotocol/client';
 import type { McpServer } from '@modelcontextprotocol/server';
 import type { Assignment } from '../../specs/assignment.ts';
 import { createEtagCache } from '../../mcp-servers/github/etag-cache.ts';
 import { startGithub } from '../../mcp-servers/github/github.ts';
+import { jobLogTools } from '../../mcp-servers/github/job-logs.ts';
 import { readRateLimit, tighter } from '../../mcp-servers/github/rate-limit.ts';
+import type { GithubApi } from '../../mcp-servers/github/client.ts';
+import { createTransport } from '../../mcp-servers/github/transport.ts';
+import { createConceal } from '../../mcp-servers/host/log.ts';
+import { readEnd } from '../../mcp-servers/tool/body.ts';
+import { isPublic } from '../../mcp-servers/tool/public-host.ts';
 import { demo, lineOf, openGithub, textOf } from '../support/github.ts';
 import type { GithubBench, Result } from '../support/github.ts';
+import { streamReused } from '../support/reused-chunks.ts';
 import { until } from '../support/until.ts';
 
 let bench: GithubBench;
@@ -168,6 +177,87 @@ describe('a repository that has moved', () => {
   });
 });
 
+describe('another host', () => {
+  const { signal } = new AbortController();
+  const init = { method: 'GET', headers: { authorization: 'token ghp_testtoken' }, signal };
+  const transport = createTransport(createEtagCache({ maxEntries: 10, maxBytes: 1000 }), () => {});
+
+  /** Answers everything with a redirect to where `lead` says, or with what it was asked. */
+  async function serve(hostname: string, lead?: () => string) {
+    const asked: string[] = [];
+    const server = createServer(({ url, headers }, response) => {
+      asked.push(`${url} ${headers.authorization ?? 'without token'}`);
+      if (lead === undefined) response.end('a secret of this network');
+      else response.writeHead(302, { location: lead() }).end();
+    });
+    await new Promise<void>(done => {
+      server.listen(0, hostname, done);
+    });
+    const url = `http://${hostname}:${(server.address() as AddressInfo).port}`;
+    return { url, asked, [Symbol.dispose]: () => server.close().closeAllConnections() };
+  }
+
+  const log = '/repos/mona/demo/actions/jobs/5/logs';
+
+  test.each([
+    ['/repos/mona/demo/issues', '127.0.0.1'],
+    // Called like a log.
+    [`/repos/mona/demo/contents${log}`, '127.0.0.1'],
+    ['/repos/mona/demo/git/ref/heads/actions/jobs/5/logs', '127.0.0.1'],
+    [log, '127.0.0.2'],
+  ])('%s is not read from %s, wherever GitHub refers to', async (path, hostname) => {
+    using inside = await serve(hostname);
+    using api = await serve('127.0.0.1', () => `${inside.url}/x`);
+    await expect(transport(api.url + path, init)).rejects.toThrow(/which is not followed.*Check the base URL/);
+    expect(api.asked).toHaveLength(1);
+    expect(inside.asked).toEqual([]);
+  });
+
+  test('a log is read where GitHub keeps it, without the token', async () => {
+    using storage = await serve('127.0.0.1');
+    using api = await serve('127.0.0.1', () => `${storage.url}/x`);
+    expect(await (await transport(`${api.url}${log}`, init)).text()).toContain('secret');
+    expect(storage.asked).toEqual(['/x without token']);
+  });
+
+  test.each([
+    ['https://productionresultssa1.blob.core.windows.net/x', true],
+    ['http://productionresultssa1.blob.core.windows.net/x', false],
+    ['https://me:secret@blob.core.windows.net/x', false],
+    ['https://169.254.169.254/x', false],
+    ['https://minio.internal/x', false],
+    ['https://blob.core.windows.net:9000/x', false],
+  ])('%s is public: %s', (url, expected) => {
+    expect(isPublic(new URL(url))).toBe(expected);
+  });
+});
+
+describe('an answer in the smallest of chunks', () => {
+  test('is copied, not collected', async () => {
+    const text = JSON.stringify({ login: 'mona'.repeat(5000) });
+    vi.stubGlobal('fetch', async () => new Response(streamReused(text)));
+    const transport = createTransport(createEtagCache({ maxEntries: 10, maxBytes: 1000 }), () => {});
+    const { signal } = new AbortController();
+    const answer = await transport('https://github.test/user', { method: 'GET', headers: {}, signal });
+    vi.unstubAllGlobals();
+    expect(await answer.text()).toBe(text);
+  });
+
+  test('is a log like any other, of which the end is kept', async () => {
+    const log = Array.from({ length: 5000 }, (_, index) => `line ${index}`).join('\n');
+    const api = { rest: { actions: { downloadJobLogsForWorkflowRun: async () => ({ data: streamReused(log) }) } } };
+    const call = { api: api as unknown as GithubApi, signal: new AbortController().signal };
+    const { content } = await jobLogTools[0]!.run({ ...demo, job_id: 5, tail_lines: 2, offset: 0 }, call);
+    expect(textOf({ content } as Result)).toContain(`"logBytes":${log.length}`);
+    expect(content[1]).toMatchObject({ text: 'line 4998\nline 4999' });
+    const text = 'abcdefghij'.repeat(1000);
+    const { end, totalBytes } = await readEnd(streamReused(text), 25);
+    expect([end.toString(), totalBytes]).toEqual([text.slice(-25), text.length]);
+    // A chunk that is longer than what is kept.
+    expect((await readEnd(new Blob([text]).stream(), 7)).end.toString()).toBe('defghij');
+  });
+});
+
 describe('cancellation and patience', () => {
   test('a client that gives up ends the request to GitHub', async () => {
     await bench.github.forgetCalls();
@@ -200,7 +290,7 @@ describe('cancellation and patience', () => {
     await bench.github.forgetCalls();
     await bench.github.fail({ kind: 'slow', delayMs: 5000 });
     const assignment = { config: {}, secrets: { token: 'ghp_testtoken' }, upstreamUrl: bench.github.url };
-    const program = startGithub({ assignment: assignment as unknown as Assignment }, 250);
+    const program = startGithub({ assignment: assignment as unknown as Assignment, conceal: createConceal([]) }, 250);
     const server = (await program.createServer('legacy')) as McpServer;
     const [near, far] = InMemoryTransport.createLinkedPair();
     await server.connect(far);

@@ -146,6 +146,20 @@ test.each<[GmailFault['kind'], RegExp]>([
   ]);
 });
 
+test('what a refusal repeats of the api key is not told', async () => {
+  const mail = { to: ['anna@example.com'], subject: 'Hi', body: 'Hi' };
+  for (const [name, args] of [
+    ['send_message', mail],
+    ['create_draft', mail],
+    ['get_message', { messageId: 'a001' }],
+  ] as const) {
+    await gmail.fail({ kind: 'echo', path: '^/gmail/' });
+    const answer = await callTool(client, name, args);
+    await gmail.fail(null);
+    expect(answer).toEqual({ isError: true, text: expect.stringContaining('(300: Sent with [secret])') });
+  }
+});
+
 test('nobody there is told from an error of Gmail', async () => {
   const nowhere = await closedUrl();
   expect(await askOnce({ upstreamUrl: nowhere })).toEqual({

@@ -21,6 +21,8 @@ export interface Registry {
   /** Replaces what was published under the same name. */
   publish(...packages: readonly PublishedPackage[]): void;
   integrity(name: string): string;
+  /** Serves the package without an integrity from now on. */
+  withholdIntegrity(name: string): void;
   /** Paths of all requests so far. */
   readonly requests: readonly string[];
   /** Answers nothing for these paths until the returned function is called. */
@@ -34,6 +36,7 @@ export async function startRegistry(): Promise<Registry> {
   const packages = new Map<string, { version: string; about: object; tarball: Buffer; integrity: string }>();
   const requests: string[] = [];
   const holds = new Map<RegExp, Promise<void>>();
+  const hashless = new Set<string>();
   const refusals: { path: RegExp; status: number; text: string }[] = [];
 
   const server = createServer((request, response) => {
@@ -50,7 +53,7 @@ export async function startRegistry(): Promise<Registry> {
     if (found === undefined) return { status: 404, body: JSON.stringify({ error: 'Not found' }) };
     if (file !== undefined) return { status: 200, body: found.tarball };
     const { version, about, integrity } = found;
-    const dist = { tarball: `${url}/${name}/-/package.tgz`, integrity };
+    const dist = { tarball: `${url}/${name}/-/package.tgz`, ...(!hashless.has(name) && { integrity }) };
     const body = { name, 'dist-tags': { latest: version }, versions: { [version]: { ...about, dist } } };
     return { status: 200, body: JSON.stringify(body) };
   }
@@ -60,6 +63,7 @@ export async function startRegistry(): Promise<Registry> {
   return {
     url,
     requests,
+    withholdIntegrity: name => void hashless.add(name),
     env: home => ({
       HOME: home,
       npm_config_registry: `${url}/`,

@@ -1,4 +1,5 @@
 import type { Component, ComponentSet, Style } from '@figma/rest-api-spec';
+import { AnswerTooLarge } from '../errors.ts';
 import { describeSource } from './component.ts';
 import { describeLine } from './line.ts';
 import type { Line } from './line.ts';
@@ -36,6 +37,9 @@ export interface Outline {
   readonly merged: number;
 }
 
+/** Visible or not. They take a second, in which nobody else is answered; a file of Figma's largest has fewer in 32 MiB. */
+const maxNodes = 200_000;
+
 interface Seen {
   readonly raw: RawNode;
   readonly parent: number;
@@ -44,7 +48,7 @@ interface Seen {
 
 /**
  * Simplifies nodes of Figma's with all that is below them. Nothing here recurses: how deep a file goes is not
- * ours to choose.
+ * ours to choose. Throws AnswerTooLarge.
  */
 export function createOutline(roots: readonly RawNode[], legend: Legend): Outline {
   const { seen, hidden } = flatten(roots);
@@ -75,24 +79,35 @@ export function createOutline(roots: readonly RawNode[], legend: Legend): Outlin
 /** The visible nodes, each before its children. What is asked for by name stays, visible or not. */
 function flatten(roots: readonly RawNode[]): { seen: Seen[]; hidden: number } {
   const seen: Seen[] = [];
+  const childrenWithin = createCounter();
   let hidden = 0;
   const waiting: Seen[] = roots.map(raw => ({ raw, parent: -1, depth: 0 })).toReversed();
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const index = seen.push(next) - 1;
-    for (const raw of childrenOf(next.raw).toReversed()) {
+    for (const raw of childrenWithin(next.raw).toReversed()) {
       if (isVisible(raw)) waiting.push({ raw, parent: index, depth: next.depth + 1 });
-      else hidden += count(raw);
+      else hidden += count(raw, childrenWithin);
     }
   }
   return { seen, hidden };
 }
 
-function count(root: RawNode): number {
+/** childrenOf, as long as all that it has given out together is not too much. It throws AnswerTooLarge. */
+function createCounter(): typeof childrenOf {
+  let given = 0;
+  return node => {
+    given += Array.isArray(node.children) ? node.children.length : 0;
+    if (given > maxNodes) throw new AnswerTooLarge(`${maxNodes} nodes`);
+    return childrenOf(node);
+  };
+}
+
+function count(root: RawNode, childrenWithin: typeof childrenOf): number {
   let nodes = 0;
   const waiting = [root];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     nodes += 1;
-    for (const child of childrenOf(next)) waiting.push(child);
+    for (const child of childrenWithin(next)) waiting.push(child);
   }
   return nodes;
 }

@@ -17,6 +17,7 @@ export function guideClaudeCode({ name, url, token }: Target): Guide {
     ),
     env: { variable, value: token, snippet: snippet(bearer(`\${${variable}}`)), command: null },
     notes: [
+      `After a restore or a rotation: claude mcp remove ${name}, then the command again with the new token.`,
       '.mcp.json lies in the project and is meant to be shared: do not commit the token.',
       'The command keeps the server in your own settings for this project; add --scope user for all projects.',
     ],

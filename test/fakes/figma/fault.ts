@@ -30,6 +30,10 @@ export const faults = {
   'not-json': () => ({ status: 200, body: '<html>gateway</html>' }),
   /** Refused for its length alone. */
   huge: () => ({ status: 200, body: Buffer.alloc(51 * 1024 * 1024, 'x') }),
+  /** Small in bytes and large in all else. */
+  many: () => ({ status: 200, body: `{"document":{"type":"DOCUMENT","children":[${'{},'.repeat(250_000)}{}]}}` }),
+  /** Repeats the token, with a status that promises better. */
+  echo: () => ({ status: 200, body: { err: 'No figd_testtoken here' } }),
   elsewhere: () => ({ status: 302, body: '', headers: { location: '/elsewhere' } }),
 } satisfies Record<string, () => VendorReply>;
 

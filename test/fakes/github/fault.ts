@@ -20,6 +20,8 @@ export const faults = {
     }),
   'not-found': () => failed(404, 'Not Found'),
   invalid: () => failed(422, 'Validation Failed', {}, ['title is too clever']),
+  /** Repeats the token. */
+  echo: () => failed(422, 'No user for ghp_testtoken'),
   'no-json': () => ({
     status: 200,
     body: '<html>Please log in</html>',

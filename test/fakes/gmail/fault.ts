@@ -23,6 +23,8 @@ export const faults = {
   'invalid-client': () => oauthFailed(401, 'invalid_client', 'The OAuth client was not found.'),
   'unauthorized-client': () =>
     oauthFailed(401, 'unauthorized_client', 'Client is unauthorized to retrieve access tokens using this method.'),
+  /** Repeats what it was sent, with a status that leaves open what has happened. */
+  echo: () => failed(300, 'echo', 'Sent with secret-of-client-1'),
   empty: () => ({ status: 200, body: '' }),
   'not-json': () => ({ status: 200, body: '<html>', headers: { 'content-type': 'text/html' } }),
 } satisfies Record<string, () => VendorReply>;
