@@ -19,6 +19,11 @@ const because: Record<StopReason, string> = {
   unhealthy: 'it did not answer any more',
 };
 
+/** What the probes found last, for one that was ended because of them. */
+function found({ health }: World): string {
+  return health === null || health.ready || health.message === '' ? '' : `: ${health.message}`;
+}
+
 /** The processes of an attempt are proven gone: close it, and say what comes next. */
 export function planExit(
   world: World,
@@ -26,7 +31,7 @@ export function planExit(
   process: ProcessState & { kind: 'gone' },
   limits: Limits,
 ): Action {
-  const end = describe(attempt, process);
+  const end = describe(world, attempt, process);
   const { expiresAt, expired } = world.instance;
   // The host was faster than the expiry controller, which says it in a moment.
   if (end.reason === 'lease' && unwanted(world) === null && !expired && expiresAt !== null && expiresAt <= world.now) {
@@ -35,7 +40,7 @@ export function planExit(
   return { kind: 'end', end, change: next(world, attempt, process, end, limits) };
 }
 
-function describe(attempt: Attempt, process: ProcessState & { kind: 'gone' }): EndDraft {
+function describe(world: World, attempt: Attempt, process: ProcessState & { kind: 'gone' }): EndDraft {
   const { exit } = process;
   const code = exit?.code ?? null;
   const signal = exit?.signal ?? null;
@@ -44,7 +49,7 @@ function describe(attempt: Attempt, process: ProcessState & { kind: 'gone' }): E
     const how = attempt.killed ? 'killed' : 'ended';
     return {
       reason: attempt.killed ? 'Killed' : 'Stopped',
-      message: `It was ${how} because ${because[attempt.stopReason]}`,
+      message: `It was ${how} because ${because[attempt.stopReason]}${failing.has(attempt.stopReason) ? found(world) : ''}`,
       code,
       signal,
     };

@@ -20,7 +20,9 @@ export async function beginProcess(
 ): Promise<number> {
   const id = effects.newId();
   crashpoint('begin:before-intent');
-  const done = await recordChange(row, change, effects, {
+  // By it people find the directory with the process's logs.
+  const event = change.event === null ? null : { ...change.event, data: { ...change.event.data, attempt: id } };
+  const done = await recordChange(row, { ...change, event }, effects, {
     also: db => insertIntent(db, id, row, effects),
     attemptId: id,
   });
