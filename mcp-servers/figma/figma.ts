@@ -2,7 +2,7 @@ import { figmaConfig } from '../../specs/types/figma.ts';
 import type { Program, ProgramContext } from '../host/program.ts';
 import { Misconfigured } from '../host/program.ts';
 import { createToolProgram } from '../tool/program.ts';
-import { changesNothing } from '../tool/tool.ts';
+import { changesNothing, readOnlyNote } from '../tool/tool.ts';
 import type { FigmaApi } from './api.ts';
 import { createClient } from './client.ts';
 import type { FigmaAccess } from './client.ts';
@@ -42,7 +42,8 @@ export function startFigma({ assignment, conceal }: ProgramContext): Program {
   return createToolProgram<FigmaApi>({
     name: 'figma',
     instructions:
-      'Figma files for language models. Begin with get_figma_data and the URL or nodeId that the user gives; reading files counts against a small rate limit, so ask for what is needed and go on from the marks in the answer.',
+      'Figma files for language models. Begin with get_figma_data and the URL or nodeId that the user gives; reading files counts against a small rate limit, so ask for what is needed and go on from the marks in the answer.' +
+      (readOnly ? readOnlyNote : ''),
     tools: allTools.filter(tool => !readOnly || changesNothing(tool)),
     connect: async () => (api ??= createApi(access)),
     explain: error => explainFailure(error, Date.now()),

@@ -3,6 +3,7 @@ import type { GmailConfig } from '../../specs/types/gmail.ts';
 import type { Program, ProgramContext } from '../host/program.ts';
 import { Misconfigured } from '../host/program.ts';
 import { createToolProgram } from '../tool/program.ts';
+import { readOnlyNote } from '../tool/tool.ts';
 import { readAccount } from './account.ts';
 import { attachmentTools } from './attachments.ts';
 import { createClient } from './client.ts';
@@ -44,7 +45,7 @@ export function startGmail({ assignment, conceal }: ProgramContext): Program {
   let client: Promise<GmailApi> | null = null;
   return createToolProgram<GmailApi>({
     name: 'gmail',
-    instructions,
+    instructions: instructions + leftOut(config.data),
     tools: allTools.filter(tool => isOffered(tool, config.data)),
     connect: () => (client ??= createClient(access)),
     explain: error => explainFailure(error, Date.now()),
@@ -55,6 +56,13 @@ export function startGmail({ assignment, conceal }: ProgramContext): Program {
 
 function isOffered({ need }: GmailTool, { readOnly, allowSend }: GmailConfig): boolean {
   return need === 'read' || (!readOnly && (need === 'change' || allowSend));
+}
+
+function leftOut({ readOnly, allowSend }: GmailConfig): string {
+  if (readOnly) return readOnlyNote;
+  return allowSend
+    ? ''
+    : ' Sending and trashing are left out (spec.config.allowSend in MiniMCP); drafts can be written.';
 }
 
 /** The least that the offered tools need; gmail.modify covers drafts and sending too. */

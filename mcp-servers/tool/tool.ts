@@ -42,3 +42,7 @@ export const replaces: ToolAnnotations = {
 export function changesNothing({ annotations }: Pick<Tool<unknown>, 'annotations'>): boolean {
   return annotations.readOnlyHint === true;
 }
+
+/** For the instructions of an instance that offers no tool that changes something. */
+export const readOnlyNote =
+  ' This instance is read-only (spec.config.readOnly in MiniMCP): tools that change something are left out.';

@@ -219,6 +219,7 @@ test('readOnly and toolsets take tools away, by name too', async () => {
   });
   const restricted = await connectModern(few);
   const { tools } = await restricted.listTools();
+  expect(restricted.getInstructions()).toMatch(/read-only.*toolsets context, issues alone/s);
   expect(tools.map(tool => tool.name)).toEqual(['get_me', 'search_issues', 'list_issues', 'issue_read']);
   await github.forgetCalls();
   const write = { name: 'issue_write', arguments: { ...demo, method: 'create', title: 'x' } };
