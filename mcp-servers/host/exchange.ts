@@ -15,7 +15,10 @@ export interface Exchange {
   /** A stream that is open for as long as both sides like, so nothing waits for it. */
   readonly listening: boolean;
   readonly tokenHash: string;
+  /** Tells its client from others with the same token; null for one that does not say. */
+  readonly client: string | null;
   readonly startedMs: number;
+  /** When this side aborts it, the message of the reason is for the client. */
   readonly abort: AbortController;
   /** Why the program could not take it. */
   unavailable: string | null;
@@ -28,19 +31,21 @@ export interface Exchanges {
   readonly inFlight: number;
   readonly lastAccessedMsAgo: number | null;
   /** `listening` = a stream for what nobody has asked for: a GET. A subscriptions/listen is one anyway. */
-  open(body: unknown, tokenHash: string, listening?: boolean): Exchange;
+  open(body: unknown, from: Pick<Exchange, 'tokenHash' | 'client'>, listening?: boolean): Exchange;
   /**
-   * Without sessions a cancellation comes as a request of its own that names nothing but an id. It is obeyed
-   * when that id is unambiguous: two clients may both be waiting for their request number 5.
+   * Without sessions a cancellation comes as a request of its own that names nothing but an id, and every client
+   * counts from 0: it is obeyed only from the client that the call came from.
    */
-  cancel(body: unknown): void;
+  cancel(body: unknown, client: string | null): void;
   /** A message on its way to the client: an answer settles its call. */
   observe(exchange: Exchange, message: JSONRPCMessage): void;
   close(exchange: Exchange, status: number): void;
   /** A request that the guards refused. Anybody can cause these: logged once, then counted. */
   deny(status: number): void;
-  /** Ends the streams that stay open by design, all or those of other tokens than this one. */
-  endStreams(keepTokenHash?: string): void;
+  /** Ends the streams that stay open by design. */
+  endStreams(): void;
+  /** Ends what was begun with other tokens than this one: such streams at once, calls after a short grace. */
+  revoke(keepTokenHash: string): void;
   endAll(): void;
   /** Resolves when nothing is in flight. */
   idle(): Promise<void>;
@@ -50,6 +55,11 @@ export interface Exchanges {
 const longestName = 128;
 /** The time between two lines about refused requests of the same status. */
 const denialsMs = 10_000;
+/** How long a call may still take whose token is not valid any more. */
+const revokedMs = 5000;
+const stopped = 'The instance is being stopped.';
+const revoked = 'The token of this request is not valid any more.';
+const cancelled = 'The client has cancelled this call.';
 /** The SDK refuses a longer batch. */
 const longestBatch = 100;
 
@@ -77,7 +87,7 @@ export function createExchanges(log: Log): Exchanges {
     get lastAccessedMsAgo() {
       return accessedMs === null ? null : Math.round(performance.now() - accessedMs);
     },
-    open(body, tokenHash, listening = false) {
+    open(body, { tokenHash, client }, listening = false) {
       accessedMs = performance.now();
       const calls = listMessages(body)
         .map(readCall)
@@ -86,6 +96,7 @@ export function createExchanges(log: Log): Exchanges {
         calls,
         listening: listening || calls.some(call => call.method === 'subscriptions/listen'),
         tokenHash,
+        client,
         startedMs: accessedMs,
         abort: new AbortController(),
         unavailable: null,
@@ -93,8 +104,13 @@ export function createExchanges(log: Log): Exchanges {
       active.add(exchange);
       return exchange;
     },
-    cancel(body) {
-      for (const message of listMessages(body)) cancel(message, active);
+    cancel(body, client) {
+      if (client === null) return;
+      const own = [...active].filter(exchange => exchange.client === client && exchange.calls.length === 1);
+      for (const requestId of listMessages(body).map(readCancelled)) {
+        const meant = own.filter(({ calls }) => calls[0]!.id === requestId);
+        if (meant.length === 1) breakOff(meant[0]!, cancelled);
+      }
     },
     observe(exchange, message) {
       if (!('id' in message) || 'method' in message) return;
@@ -115,16 +131,25 @@ export function createExchanges(log: Log): Exchanges {
       if (inFlight().length === 0) for (const resolve of waiting.splice(0)) resolve();
     },
     deny: createDenials(log),
-    endStreams(keepTokenHash) {
+    endStreams() {
+      for (const exchange of active) if (exchange.listening) breakOff(exchange, stopped);
+    },
+    revoke(keepTokenHash) {
       for (const exchange of active) {
-        if (exchange.listening && exchange.tokenHash !== keepTokenHash) exchange.abort.abort();
+        if (exchange.tokenHash === keepTokenHash) continue;
+        if (exchange.listening) breakOff(exchange, revoked);
+        else setTimeout(() => breakOff(exchange, revoked), revokedMs).unref();
       }
     },
     endAll() {
-      for (const exchange of active) exchange.abort.abort();
+      for (const exchange of active) breakOff(exchange, stopped);
     },
     idle: () => (inFlight().length === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve))),
   };
+}
+
+function breakOff({ abort }: Exchange, why: string): void {
+  abort.abort(new DOMException(why, 'AbortError'));
 }
 
 function createDenials(log: Log): (status: number) => void {
@@ -150,18 +175,17 @@ function listMessages(body: unknown): unknown[] {
   return Array.isArray(body) ? body.slice(0, longestBatch) : [body];
 }
 
+/** The id of the request that this cancels. */
+function readCancelled(message: unknown): unknown {
+  if (typeof message !== 'object' || message === null) return undefined;
+  const { method, params } = message as { method?: unknown; params?: { requestId?: unknown } | null };
+  return method === 'notifications/cancelled' ? params?.requestId : undefined;
+}
+
 function readCall(message: unknown): Call | null {
   if (typeof message !== 'object' || message === null) return null;
   const { id, method, params } = message as { id?: unknown; method?: unknown; params?: { name?: unknown } | null };
   if (typeof method !== 'string' || (typeof id !== 'string' && typeof id !== 'number')) return null;
   const tool = method === 'tools/call' && typeof params?.name === 'string' ? params.name : null;
   return { id, method: method.slice(0, longestName), tool: tool?.slice(0, longestName) ?? null, settled: false };
-}
-
-function cancel(message: unknown, active: ReadonlySet<Exchange>): void {
-  if (typeof message !== 'object' || message === null) return;
-  const { method, params } = message as { method?: unknown; params?: { requestId?: unknown } | null };
-  if (method !== 'notifications/cancelled') return;
-  const meant = [...active].filter(({ calls }) => calls.length === 1 && calls[0]!.id === params?.requestId);
-  if (meant.length === 1) meant[0]!.abort.abort();
 }

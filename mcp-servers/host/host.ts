@@ -101,7 +101,7 @@ function serve(http: ReturnType<typeof createHttpServer>, handover: Awaited<Retu
     drain,
     renew(terms) {
       lease.renew(terms);
-      exchanges.endStreams(terms.tokenHash);
+      exchanges.revoke(terms.tokenHash);
       log.info({ expiresAt: terms.expiresAt }, 'lease renewed');
     },
   });

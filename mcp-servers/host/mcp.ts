@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createMcpHandler, isJsonContentType, isLegacyRequest } from '@modelcontextprotocol/server';
 import type { JSONRPCMessage, McpServer, Server, ServerNotifier } from '@modelcontextprotocol/server';
@@ -9,6 +10,7 @@ import type { Program } from './program.ts';
 import { BodyTooLarge, readBody, readHead, writeJson, writeResponse } from './web.ts';
 import type { RequestHead } from './web.ts';
 
+const clientHeader = 'mcp-session-id';
 const parseError = -32700;
 const methodNotFound = -32601;
 const internalError = -32603;
@@ -64,7 +66,8 @@ export function createMcp(program: Promise<Program>, exchanges: Exchanges, log: 
       let exchange: Exchange | null = null;
       try {
         const body = await readJson(request);
-        const opened = exchanges.open(body, tokenHash, request.method === 'GET');
+        const client = request.headers[clientHeader]?.toString() ?? null;
+        const opened = exchanges.open(body, { tokenHash, client }, request.method === 'GET');
         exchange = opened;
         const { signal } = opened.abort;
         response.once('close', () => opened.abort.abort());
@@ -72,10 +75,17 @@ export function createMcp(program: Promise<Program>, exchanges: Exchanges, log: 
         const answered = (message: JSONRPCMessage) => exchanges.observe(opened, message);
         const serveLegacy = await findSessions(program, asked, body);
         if ((await serveLegacy?.({ request, response, body, answered, signal })) === true) return;
-        exchanges.cancel(body);
+        exchanges.cancel(body, client);
+        // No session: nothing is kept, and any id is as good as none. But by it a client's requests are known as its own.
+        if (opened.calls[0]?.method === 'initialize') response.setHeader(clientHeader, randomUUID());
         const answer = await fetch(asked, body);
-        if (opened.unavailable !== null) return writeUnavailable(response, opened, opened.unavailable);
-        await writeResponse(response, answer, signal, asked.unknownMethod === true ? 404 : answer.status);
+        const isStream = answer.headers.get('content-type') === 'text/event-stream';
+        // The handler has nothing to say to a client that it takes to be gone.
+        const stopped = signal.aborted && !isStream && !response.destroyed ? (signal.reason as Error).message : null;
+        const problem = opened.unavailable ?? stopped;
+        if (problem !== null) return writeUnavailable(response, opened, problem);
+        const status = asked.unknownMethod === true ? 404 : answer.status;
+        await writeResponse(response, answer, signal, status, () => (isStream ? answerRest(opened, answered) : ''));
       } catch (error) {
         writeFailure(response, error, log);
       } finally {
@@ -187,6 +197,19 @@ function writeUnavailable(response: ServerResponse, exchange: Exchange, message:
   const answers = exchange.calls.map(({ id }) => rpcError(id, internalError, message));
   if (answers.length === 0) response.writeHead(202).end();
   else writeJson(response, 200, answers.length === 1 ? answers[0]! : answers);
+}
+
+/** The answers to the calls of a stream that ends before them. Who listens waits for none. */
+function answerRest({ calls, listening, abort }: Exchange, answered: (message: JSONRPCMessage) => void): string {
+  const { message } = abort.signal.reason as Error;
+  const unanswered = listening ? [] : calls.filter(call => !call.settled);
+  return unanswered
+    .map(({ id }) => {
+      const answer = rpcError(id, internalError, message);
+      answered(answer as JSONRPCMessage);
+      return `event: message\ndata: ${JSON.stringify(answer)}\n\n`;
+    })
+    .join('');
 }
 
 function writeFailure(response: ServerResponse, error: unknown, log: Log): void {

@@ -42,7 +42,7 @@ export interface LegacyExchange {
   readonly body: unknown;
   /** To be told of every answer before it is on its way: it is counted and logged. */
   answered(message: JSONRPCMessage): void;
-  /** Aborted when the client has gone, and when its stream has to end. */
+  /** Aborted when the client has gone, and when its stream has to end: the message of the reason says why. */
   readonly signal: AbortSignal;
 }
 
@@ -59,6 +59,12 @@ export type StartProgram = (context: ProgramContext) => Program;
 /** A request cannot be answered at present; the message is for the client. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
+  /** When it is worth another try. */
+  readonly retryAfterS: number;
+  constructor(message: string, retryAfterS = 60) {
+    super(message);
+    this.retryAfterS = retryAfterS;
+  }
 }
 
 /** Starting again will not help before somebody changes the spec; the message says what to change. */

@@ -53,13 +53,14 @@ export function readBody(request: IncomingMessage, limitBytes = maxBodyBytes): P
 
 /**
  * Sends a response of the handler, as fast as the client reads it and no further than it stays. Another status
- * is for an answer that is not a stream.
+ * is for an answer that is not a stream; `farewell` is the end of a stream that this side breaks off.
  */
 export async function writeResponse(
   target: ServerResponse,
   response: Response,
   signal: AbortSignal,
   status = response.status,
+  farewell: () => string = () => '',
 ): Promise<void> {
   const headers: Record<string, string> = {};
   // The SDK says keep-alive to everyone; only Node knows whether the client asked to close.
@@ -73,7 +74,7 @@ export async function writeResponse(
   } catch {
     // The exchange was torn down on its other side: what was sent stands, and the stream ends here.
   }
-  target.end();
+  target.end(signal.aborted && !target.destroyed ? farewell() : '');
 }
 
 function writable(target: ServerResponse, signal: AbortSignal): Promise<void> {

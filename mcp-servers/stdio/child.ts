@@ -5,9 +5,10 @@ import { basename } from 'node:path';
 import type { Assignment } from '../../specs/assignment.ts';
 import { writeWhole } from '../host/log.ts';
 import type { Conceal } from '../host/log.ts';
-import { Misconfigured } from '../host/program.ts';
-import { killMembers, listMembers } from './process-tree.ts';
-import type { Member } from './process-tree.ts';
+import { chooseWords } from './last-words.ts';
+import { Misconfigured, Unavailable } from '../host/program.ts';
+import { endFamily, killMembers, listMembers } from './process-tree.ts';
+import type { Family } from './process-tree.ts';
 
 /** How much of the child's stderr is kept for the message of its end. */
 const tailBytes = 2048;
@@ -46,7 +47,8 @@ export interface ChildOptions {
 
 /**
  * Starts the program in a process group of its own, without a shell. The environment is exactly the command's,
- * the secrets, and the markers by which every descendant can be found. Throws Misconfigured.
+ * the secrets, and the markers by which every descendant can be found. Throws Misconfigured, and Unavailable where
+ * there are no descriptors left for its pipes.
  */
 export function startChild({ command, secrets, attempt, conceal, scope }: ChildOptions): Child {
   const [program, ...args] = command.argv as [string, ...string[]];
@@ -74,6 +76,10 @@ export function startChild({ command, secrets, attempt, conceal, scope }: ChildO
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
   exited.catch(() => {});
+  // Out of descriptors, Node gives up before it has made the pipes, whatever its types say.
+  if ((child.stdout as unknown) === undefined) {
+    throw new Unavailable('No file descriptors are left to start a process of the server. Try again in a minute.');
+  }
   const closed = new Promise<void>(resolve => {
     child.once('close', () => resolve());
   });
@@ -82,9 +88,9 @@ export function startChild({ command, secrets, attempt, conceal, scope }: ChildO
   child.stdout?.on('error', () => {});
   const tail = copyStderr(child, conceal);
 
-  const members = () => {
-    if (scope === null) return listDescendants(attempt);
-    return listMembers(`MINIMCP_CHILD=${scope}`, isRunning(child) ? child.pid! : null);
+  const family = (): Family => {
+    if (scope === null) return descendants(attempt);
+    return { marker: `MINIMCP_CHILD=${scope}`, root: isRunning(child) ? child.pid! : null };
   };
   const name = nameCommand(command.argv);
   return {
@@ -96,7 +102,7 @@ export function startChild({ command, secrets, attempt, conceal, scope }: ChildO
     }),
     describe({ code, signal }) {
       const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
-      const words = tail().split('\n').slice(-5).join('\n');
+      const words = chooseWords(tail());
       return `"${name}" ${how}.${words === '' ? '' : ` Its last words: ${words}`}`;
     },
     async stop(graceMs) {
@@ -111,29 +117,22 @@ export function startChild({ command, secrets, attempt, conceal, scope }: ChildO
         await within(graceMs * (1 - eofShare));
       }
       // What is left ignored SIGTERM or left the group: by marker and descent everything is found.
-      await killAll(members);
+      await endFamily(family);
     },
   };
 }
 
 /** Whatever an attempt has started and is still there. */
-const listDescendants = (attempt: string) => listMembers(`MINIMCP_ATTEMPT=${attempt}`, process.pid);
+const descendants = (attempt: string): Family => ({ marker: `MINIMCP_ATTEMPT=${attempt}`, root: process.pid });
 
 /** Once, without waiting. */
 export function killDescendants(attempt: string): void {
-  killMembers(listDescendants(attempt), 'SIGKILL');
+  killMembers(listMembers([descendants(attempt)]).flat(), 'SIGKILL');
 }
 
 /** Until nothing is left. */
 export async function endDescendants(attempt: string): Promise<void> {
-  await killAll(() => listDescendants(attempt));
-}
-
-async function killAll(list: () => Member[]): Promise<void> {
-  for (let left = list(); left.length > 0; left = list()) {
-    killMembers(left, 'SIGKILL');
-    await wait(5);
-  }
+  await endFamily(() => descendants(attempt));
 }
 
 function nameCommand([program = '', script = '']: readonly string[]): string {

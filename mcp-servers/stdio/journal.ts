@@ -1,4 +1,7 @@
-/** What is kept of a session's events for a client that comes back for them: the newest within these bounds. */
+/**
+ * What is kept of a session's events for a client that comes back for them: the newest within these bounds, and
+ * the very newest whatever its size.
+ */
 const mostEvents = 512;
 const mostBytes = 4 * 1024 * 1024;
 
@@ -25,7 +28,9 @@ export function createJournal(): Journal {
       const event = { number: ++last, stream, data };
       events.push(event);
       bytes += data.length;
-      while (events.length > mostEvents || bytes > mostBytes) bytes -= events.shift()!.data.length;
+      while (events.length > mostEvents || (events.length > 1 && bytes > mostBytes)) {
+        bytes -= events.shift()!.data.length;
+      }
       return event;
     },
     since: (stream, number) => events.filter(event => event.stream === stream && event.number > number),

@@ -1,13 +1,16 @@
 import type { Readable, Writable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isJSONRPCErrorResponse, isJSONRPCResultResponse } from '@modelcontextprotocol/client';
 import type { JSONRPCMessage } from '@modelcontextprotocol/client';
 import { writeWhole } from '../host/log.ts';
 import { splitLines } from './lines.ts';
 
 /** An answer over this is dropped, and its request gets an error. */
 const maxLineBytes = 16 * 1024 * 1024;
-/** While this many messages wait, the child has to wait as well. */
+/** While this many messages wait, or messages of so many bytes, the child has to wait as well. */
 const maxWaiting = 64;
+const maxWaitingBytes = 4 * 1024 * 1024;
+const internalError = -32603;
 const openBrace = 0x7b;
 const newline = Buffer.from('\n');
 /** A line of plain text is passed on to the log up to here. */
@@ -31,18 +34,27 @@ export async function readMessages(stream: Readable, { onMessage, onNoise }: Mes
   const waiting: JSONRPCMessage[] = [];
   let delivered = Promise.resolve();
   let busy = false;
+  /** Of what has come since nothing waited. */
+  let bytes = 0;
 
   const deliver = async () => {
     for (let message = waiting.shift(); message !== undefined; message = waiting.shift()) {
-      await onMessage(message);
+      try {
+        await onMessage(message);
+      } catch (error) {
+        // One message that cannot be taken must not cost those behind it, nor the other clients.
+        onNoise(Buffer.from(`[a message on stdout was lost: ${String(error)}]`));
+      }
       if (!('id' in message)) await nextTurn();
     }
     busy = false;
+    bytes = 0;
     stream.resume();
   };
-  const take = (message: JSONRPCMessage) => {
+  const take = (message: JSONRPCMessage, length: number) => {
     waiting.push(message);
-    if (waiting.length >= maxWaiting) stream.pause();
+    bytes += length;
+    if (waiting.length >= maxWaiting || bytes >= maxWaitingBytes) stream.pause();
     if (busy) return;
     busy = true;
     delivered = deliver();
@@ -51,13 +63,13 @@ export async function readMessages(stream: Readable, { onMessage, onNoise }: Mes
     onLine(line) {
       const message = parseMessage(line);
       if (message === null) onNoise(line);
-      else take(message);
+      else take(message, line.length);
     },
-    onOversize(head, tail, bytes) {
-      onNoise(Buffer.from(`[a line of ${bytes} bytes on stdout was dropped]`));
+    onOversize(head, tail, length) {
+      onNoise(Buffer.from(`[a line of ${length} bytes on stdout was dropped]`));
       const id = answeredId(head, tail);
-      const message = `The server's answer of ${bytes} bytes is over the limit of ${maxLineBytes} bytes.`;
-      if (id !== null) take({ jsonrpc: '2.0', id, error: { code: -32603, message } });
+      const message = `The server's answer of ${length} bytes is over the limit of ${maxLineBytes} bytes.`;
+      if (id !== null) take({ jsonrpc: '2.0', id, error: { code: internalError, message } }, message.length);
     },
   });
   stream.on('data', split);
@@ -88,10 +100,22 @@ function parseMessage(line: Buffer): JSONRPCMessage | null {
   try {
     const value = JSON.parse(line.toString('utf8')) as unknown;
     if (typeof value !== 'object' || value === null || !('jsonrpc' in value) || value.jsonrpc !== '2.0') return null;
-    return 'method' in value || 'id' in value ? (value as JSONRPCMessage) : null;
+    if ('method' in value) return typeof value.method === 'string' ? (value as JSONRPCMessage) : null;
+    return 'id' in value ? readAnswer(value) : null;
   } catch {
     return null;
   }
+}
+
+/**
+ * An answer as everyone further on expects it. Some servers send `error: null` beside a result, or `result: null`
+ * beside an error; what is neither a result nor an error becomes one, as its request would wait for ever.
+ */
+function readAnswer({ id, result, error }: { id: unknown; result?: unknown; error?: unknown }): JSONRPCMessage {
+  const answer = { jsonrpc: '2.0', id, ...(error === undefined || error === null ? { result } : { error }) };
+  if (isJSONRPCResultResponse(answer) || isJSONRPCErrorResponse(answer)) return answer;
+  const message = "The server's answer is not valid JSON-RPC.";
+  return { jsonrpc: '2.0', id: id as string, error: { code: internalError, message } };
 }
 
 const id = String.raw`"id"\s*:\s*(-?\d+|"(?:[^"\\]|\\.)*")`;

@@ -6,30 +6,75 @@ export interface Member {
   readonly startTime: string;
 }
 
+/**
+ * All processes below the root, and all whose environment carries the marker, wherever they have gone:
+ * a grandchild that called setsid keeps its environment, one that cleared its environment has its parents.
+ * Without a root, which has to be alive, the marker alone counts.
+ */
+export interface Family {
+  /** `NAME=value`. */
+  readonly marker: string;
+  readonly root: number | null;
+}
+
 interface Stat extends Member {
   readonly parent: number;
   readonly zombie: boolean;
 }
 
+/** A family, as it is then, and whom to tell when nobody is left of it. */
+interface Doomed {
+  read(): Family;
+  gone(): void;
+}
+
+const doomed: Doomed[] = [];
+/** How long the last look at all processes took. */
+let lookedMs = 0;
+
+/** Kills a family again and again until nobody is left. */
+export function endFamily(read: () => Family): Promise<void> {
+  return new Promise(gone => {
+    if (doomed.push({ read, gone }) === 1) void endDoomed();
+  });
+}
+
 /**
- * All processes below the root, and all whose environment carries the marker, wherever they have gone:
- * a grandchild that called setsid keeps its environment, one that cleared its environment has its parents.
- * Without a root, which has to be alive, the marker alone counts. Empty where there is no /proc.
+ * A look at all processes of a machine takes long and nothing else is done meanwhile: one serves all families,
+ * and at most half of the time goes into looking.
  */
-export function listMembers(marker: string, root: number | null): Member[] {
+async function endDoomed(): Promise<void> {
+  while (doomed.length > 0) {
+    await wait(Math.max(5, lookedMs));
+    const startedMs = performance.now();
+    const members = listMembers(doomed.map(({ read }) => read()));
+    for (const [index, { gone }] of doomed.entries()) if (members[index]!.length === 0) gone();
+    doomed.splice(0, doomed.length, ...doomed.filter((_, index) => members[index]!.length > 0));
+    killMembers(members.flat(), 'SIGKILL');
+    lookedMs = performance.now() - startedMs;
+  }
+}
+
+/** The members of each family, in the order of the families. Empty where there is no /proc. */
+export function listMembers(families: readonly Family[]): Member[][] {
   const stats = new Map(
     listPids()
       .flatMap(pid => readStat(pid) ?? [])
       .map(stat => [stat.pid, stat]),
   );
-  const below = (stat: Stat, depth = 0): boolean => {
+  const below = (root: number | null, stat: Stat, depth = 0): boolean => {
     if (stat.parent === root) return true;
     const parent = stats.get(stat.parent);
-    return parent !== undefined && depth < 64 && below(parent, depth + 1);
+    return parent !== undefined && depth < 64 && below(root, parent, depth + 1);
   };
-  return [...stats.values()]
-    .filter(stat => stat.pid !== process.pid && !stat.zombie && (below(stat) || carries(stat.pid, marker)))
-    .map(({ pid, startTime }) => ({ pid, startTime }));
+  const living = [...stats.values()]
+    .filter(({ pid, zombie }) => pid !== process.pid && !zombie)
+    .map(stat => ({ stat, markers: readEnvironment(stat.pid) }));
+  return families.map(({ marker, root }) =>
+    living
+      .filter(({ stat, markers }) => markers.has(marker) || below(root, stat))
+      .map(({ stat: { pid, startTime } }) => ({ pid, startTime })),
+  );
 }
 
 /** Kills those that are still who they were. Never throws. */
@@ -62,10 +107,17 @@ function readStat(pid: number): Stat | null {
   }
 }
 
-function carries(pid: number, marker: string): boolean {
+/** `NAME=value`, each. Empty for another user's process. */
+function readEnvironment(pid: number): ReadonlySet<string> {
   try {
-    return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0${marker}\0`);
+    return new Set(readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0'));
   } catch {
-    return false;
+    return new Set();
   }
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise(resolve => {
+    setTimeout(resolve, ms).unref();
+  });
 }

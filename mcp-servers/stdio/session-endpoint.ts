@@ -6,7 +6,9 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/server';
 import type { JSONRPCMessage, JSONRPCRequest } from '@modelcontextprotocol/server';
-import { Unavailable } from '../host/program.ts';
+import { describeError } from '../host/log.ts';
+import type { Log } from '../host/log.ts';
+import { Misconfigured, Unavailable } from '../host/program.ts';
 import type { LegacyExchange } from '../host/program.ts';
 import { writeJson } from '../host/web.ts';
 import { openEventStream } from './event-stream.ts';
@@ -23,8 +25,6 @@ const sessionHeader = 'mcp-session-id';
 /** Older clients take an event without a message for a broken one. */
 const primingSince = '2025-11-25';
 const longestBatch = 100;
-/** Seconds. */
-const retryAfter = '60';
 
 /** Refuses a request; the message is for the client. */
 class Refused extends Error {
@@ -42,7 +42,7 @@ class Refused extends Error {
  * Streamable HTTP of the revisions with sessions. Resolves when the response is over; with false, and nothing
  * written, when the server turns out to know no sessions.
  */
-export async function serveSession(sessions: Sessions, exchange: LegacyExchange): Promise<boolean> {
+export async function serveSession(sessions: Sessions, exchange: LegacyExchange, log: Log): Promise<boolean> {
   const { request, response } = exchange;
   if (sessions.impossible) return false;
   try {
@@ -50,7 +50,7 @@ export async function serveSession(sessions: Sessions, exchange: LegacyExchange)
     // It answered its first initialize with that.
     if (sessions.impossible && !response.headersSent) return false;
   } catch (error) {
-    refuse(exchange, error as Error);
+    refuse(exchange, error as Error, log);
   }
   // Nobody reads the rest of a body that was not asked for.
   if (!request.complete) request.resume();
@@ -58,14 +58,19 @@ export async function serveSession(sessions: Sessions, exchange: LegacyExchange)
   return true;
 }
 
-function refuse({ response, body, answered }: LegacyExchange, error: Error): void {
+function refuse({ response, body, answered }: LegacyExchange, error: Error, log: Log): void {
   const id = isJSONRPCRequest(body) ? body.id : null;
   if (error instanceof Refused) return writeJson(response, error.status, rpcError(error.code, error.message, id));
   if (error instanceof Unavailable) {
-    return writeJson(response, 503, rpcError(serverError, error.message, id), { 'retry-after': retryAfter });
+    return writeJson(response, 503, rpcError(serverError, error.message, id), {
+      'retry-after': String(error.retryAfterS),
+    });
   }
-  // What could not be started, say: an answer like any other.
-  const answer = rpcError(internalError, error.message, id);
+  // The rest is no client's business: a fault of this side, for the log.
+  const known = error instanceof Misconfigured;
+  if (!known) log.error(describeError(error), 'session request failed');
+  if (response.headersSent) response.end();
+  const answer = rpcError(internalError, known ? error.message : 'Internal error', id);
   if (id !== null) answered(answer as JSONRPCMessage);
   return writeJson(response, 200, answer);
 }
@@ -118,8 +123,8 @@ async function servePost(sessions: Sessions, exchange: LegacyExchange): Promise<
     response.writeHead(202).end();
     return undefined;
   }
-  const reader = openReader(session, exchange, () => {
-    for (const id of ids) session.refuse(id, 'The instance is being stopped.');
+  const reader = openReader(session, exchange, why => {
+    for (const id of ids) session.refuse(id, why);
   });
   session.send(messages, reader, exchange.answered);
   return undefined;
@@ -128,10 +133,10 @@ async function servePost(sessions: Sessions, exchange: LegacyExchange): Promise<
 async function openSession(
   sessions: Sessions,
   initialize: JSONRPCRequest,
-  { response, answered }: LegacyExchange,
+  { response, answered, signal }: LegacyExchange,
 ): Promise<void> {
-  const { answer, session } = await sessions.open(initialize);
-  if (sessions.impossible) return;
+  const { answer, session } = await sessions.open(initialize, signal);
+  if (session === null && sessions.impossible) return;
   answered(answer);
   if (session !== null && response.destroyed) return sessions.close(session, 'The client went away.');
   writeJson(response, 200, answer, session === null ? {} : { [sessionHeader]: session.id });
@@ -151,18 +156,18 @@ function serveGet(session: Session, exchange: LegacyExchange): void {
   return session.resume(openReader(session, exchange), event);
 }
 
-/** `onAbort` is called before the stream ends by this side's will. */
+/** `onAbort` is called, with why, before the stream ends by this side's will. */
 function openReader(
   session: Session,
   { request, response, signal }: LegacyExchange,
-  onAbort: () => void = () => {},
+  onAbort: (why: string) => void = () => {},
 ): EventStream {
   const version = request.headers['mcp-protocol-version'];
   const primed = typeof version === 'string' && version >= primingSince;
   const reader = openEventStream(response, { [sessionHeader]: session.id }, primed);
   const abort = () => {
     // A client that went away may come back for its answers.
-    if (reader.open) onAbort();
+    if (reader.open) onAbort((signal.reason as Error).message);
     reader.end();
   };
   signal.addEventListener('abort', abort, { once: true });

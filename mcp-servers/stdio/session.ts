@@ -52,13 +52,17 @@ export interface Session {
 }
 
 const standalone = 's';
-/** Over this, a child's oldest requests are taken for given up. */
+/** Over this, the oldest requests of either side are taken for given up. */
 const mostAsked = 1024;
+const tooMany = `Over ${mostAsked} requests of this session wait for an answer; this was the oldest. Cancel what is given up.`;
 const internalError = -32603;
 
+/** What changes whatever is being worked on: a request that the client has given up must not swallow it. */
+const changes = /^notifications\/(?:\w+\/list_changed|resources\/updated)$/;
+
 /**
- * One legacy client and a child of its own, whose JSON-RPC passes through as it is. What is decided here is only
- * over which of the client's streams a message goes.
+ * One legacy client and a child of its own, whose JSON-RPC passes through. What is decided here is only over which
+ * of the client's streams a message goes.
  */
 export function createSession(id: string, child: Child): Session {
   const journal = createJournal();
@@ -114,20 +118,24 @@ export function createSession(id: string, child: Child): Session {
   const refuse = (requestId: RpcId, why: string) => {
     void settle(requestId, { jsonrpc: '2.0', id: requestId, error: { code: internalError, message: why } });
   };
-  /** Where something belongs that names no request. */
-  const chooseLane = (): string => {
-    const waiting = [...pending.values()];
-    const [only] = waiting;
-    if (only !== undefined && waiting.length === 1) return only.stream;
-    if (newest(lanes.get(standalone)!) !== undefined) return standalone;
-    return waiting.findLast(({ stream }) => newest(lanes.get(stream)!) !== undefined)?.stream ?? standalone;
+  const isRead = (name: string) => {
+    const lane = lanes.get(name);
+    return lane !== undefined && newest(lane) !== undefined;
+  };
+  /** Where something belongs that names no request; where nobody reads, it is kept. */
+  const chooseLane = (method: string): string => {
+    const waiting = [...pending.values()].map(({ stream }) => stream);
+    const only = waiting.length === 1 ? waiting[0]! : null;
+    if (only !== null && isRead(only) && !(changes.test(method) && isRead(standalone))) return only;
+    if (isRead(standalone)) return standalone;
+    return waiting.findLast(isRead) ?? only ?? standalone;
   };
   const receive = (message: JSONRPCMessage): Promise<void> | void => {
     if (over) return undefined;
     if (!('method' in message)) return isRpcId(message.id) ? settle(message.id, message) : undefined;
     if ('id' in message) {
       if (!isRpcId(message.id)) return undefined;
-      const lane = chooseLane();
+      const lane = chooseLane(message.method);
       asked.set(message.id, lane);
       if (asked.size > mostAsked) asked.delete(asked.keys().next().value!);
       return push(lane, message);
@@ -139,7 +147,7 @@ export function createSession(id: string, child: Child): Session {
       return token === undefined || request === undefined ? undefined : push(request.stream, message);
     }
     const cancelled = method === 'notifications/cancelled' ? (params?.['requestId'] as RpcId) : undefined;
-    const lane = (cancelled === undefined ? undefined : asked.get(cancelled)) ?? chooseLane();
+    const lane = (cancelled === undefined ? undefined : asked.get(cancelled)) ?? chooseLane(method);
     if (cancelled !== undefined) asked.delete(cancelled);
     return push(lane, message);
   };
@@ -175,6 +183,7 @@ export function createSession(id: string, child: Child): Session {
         if (request !== null) {
           const { _meta: { progressToken } = {} } = request.params ?? {};
           pending.set(request.id, { stream: reader === null ? standalone : lane.id, progressToken, answered });
+          if (pending.size > mostAsked) refuse(pending.keys().next().value!, tooMany);
         }
         try {
           writeMessage(child.process.stdin, message);

@@ -9,11 +9,13 @@ import type { Session } from './session.ts';
 export interface SessionLimits {
   /** Sessions at once, each with a child of its own. */
   readonly most: number;
-  /** A session in which nothing moves for this long is over, whether its client listens or not. */
+  /** A session in which nothing moves for this long is over. */
   readonly idleMs: number;
-  /** The same for one whose client waits for an answer. */
+  /** The same for one with an open stream: its client lives, and most clients do not survive the end of a session. */
   readonly silentMs: number;
-  /** Where there is no room, a session whose client listens but has been quiet for this long makes some. */
+  /** Where there is no room, a session that has been quiet for this long makes some. */
+  readonly restMs: number;
+  /** The same for one whose client listens. */
   readonly yieldMs: number;
   /** A child that has not answered `initialize` by then will not. */
   readonly handshakeMs: number;
@@ -25,6 +27,7 @@ export const sessionLimits: SessionLimits = {
   most: 16,
   idleMs: 10 * 60_000,
   silentMs: 60 * 60_000,
+  restMs: 10_000,
   yieldMs: 60_000,
   handshakeMs: 60_000,
   graceMs: 2000,
@@ -35,6 +38,15 @@ const lastWordsMs = 500;
 const longestSweepMs = 30_000;
 /** What a server of the modern revision alone says to `initialize`. */
 const unsupportedVersion = -32022;
+/** After this many children in a row that did not answer `initialize` there is a pause before the next. */
+const mostFailures = 3;
+const longestPauseS = 60;
+
+export interface SessionSource {
+  start(): Child;
+  /** Whether the child for all, once it is up, speaks the modern revision. */
+  isModern(): Promise<boolean>;
+}
 
 export interface Sessions {
   /** The server turned out to know no sessions: it speaks the modern revision alone. */
@@ -43,22 +55,25 @@ export interface Sessions {
   find(id: string): Session | null;
   /**
    * Starts a child and hands `initialize` to it. With a session when it has answered with a result.
-   * Throws Unavailable where there is no room, and Misconfigured when there is nothing to start.
+   * Rejects with Unavailable where there is no room, and with Misconfigured when there is nothing to start.
    */
-  open(initialize: JSONRPCRequest): Promise<{ answer: JSONRPCMessage; session: Session | null }>;
+  open(initialize: JSONRPCRequest, signal: AbortSignal): Promise<{ answer: JSONRPCMessage; session: Session | null }>;
   close(session: Session, why: string): void;
   /** Ends all of them, kindly at first. */
   stop(graceMs: number): Promise<void>;
 }
 
 /** The legacy sessions of one instance. */
-export function createSessions(start: () => Child, log: Log, limits: SessionLimits): Sessions {
+export function createSessions({ start, isModern }: SessionSource, log: Log, limits: SessionLimits): Sessions {
   // A Map, so that no id reaches Object.prototype.
   const sessions = new Map<string, Session>();
   const opening = new Set<Session>();
   const leaving = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
-  let impossible = false;
+  let refused = false;
+  let admitted = false;
+  let failures = 0;
+  let pausedUntilMs = 0;
 
   const end = (session: Session, why: string, graceMs: number) => {
     const known = sessions.delete(session.id) || opening.delete(session);
@@ -70,15 +85,17 @@ export function createSessions(start: () => Child, log: Log, limits: SessionLimi
   };
   const sweep = () => {
     for (const session of sessions.values()) {
-      const limitMs = session.busy ? limits.silentMs : limits.idleMs;
+      const limitMs = session.connected ? limits.silentMs : limits.idleMs;
       if (session.quietMs >= limitMs) end(session, 'The session was idle for too long.', limits.graceMs);
     }
   };
-  const makeRoom = () => {
-    if (sessions.size + opening.size < limits.most) return;
+  // Those that are leaving cost a process each as well.
+  const isFull = () => sessions.size + opening.size + leaving.size >= limits.most;
+  const makeRoom = async () => {
+    if (leaving.size > 0) return Promise.race(leaving);
     // First those whose client is gone, then those whose client only listens; in both, the quietest first.
     const idle = [...sessions.values()]
-      .filter(session => !session.busy && (!session.connected || session.quietMs >= limits.yieldMs))
+      .filter(session => !session.busy && session.quietMs >= (session.connected ? limits.yieldMs : limits.restMs))
       .toSorted((a, b) => Number(a.connected) - Number(b.connected) || b.quietMs - a.quietMs);
     if (idle[0] === undefined) {
       throw new Unavailable(
@@ -86,9 +103,18 @@ export function createSessions(start: () => Child, log: Log, limits: SessionLimi
       );
     }
     end(idle[0], 'Another client needed the room of this idle session.', limits.graceMs);
+    return Promise.race(leaving);
+  };
+  const fail = () => {
+    // Those that were on their way already say nothing new.
+    if (performance.now() < pausedUntilMs || ++failures < mostFailures) return;
+    const pauseS = Math.min(longestPauseS, 2 ** (failures - mostFailures));
+    pausedUntilMs = performance.now() + pauseS * 1000;
   };
   const admit = (session: Session) => {
     opening.delete(session);
+    admitted = true;
+    failures = 0;
     if (sessions.size === 0) {
       timer = setInterval(sweep, Math.min(longestSweepMs, limits.idleMs / 2)).unref();
     }
@@ -98,11 +124,20 @@ export function createSessions(start: () => Child, log: Log, limits: SessionLimi
 
   return {
     get impossible() {
-      return impossible;
+      return refused && !admitted;
     },
     find: id => sessions.get(id) ?? null,
-    async open(initialize) {
-      makeRoom();
+    async open(initialize, signal) {
+      const pauseS = Math.ceil((pausedUntilMs - performance.now()) / 1000);
+      if (pauseS > 0) {
+        throw new Unavailable(
+          `The last ${failures} processes for a new session ended or were silent at initialize. Try again in ${pauseS} s.`,
+          pauseS,
+        );
+      }
+      // Looked at again after each wait: whoever waited as well may have taken the room.
+      while (isFull() && !signal.aborted) await makeRoom();
+      if (signal.aborted) throw new Unavailable((signal.reason as Error).message);
       const child = start();
       // 192 bits in visible ASCII. It finds the session; that the client may use it, its token proves every time.
       const session = createSession(randomBytes(24).toString('base64url'), child);
@@ -112,15 +147,22 @@ export function createSessions(start: () => Child, log: Log, limits: SessionLimi
         const why = `"${child.name}" has not answered initialize for ${limits.handshakeMs / 1000} s.`;
         end(session, why, limits.graceMs);
       }, limits.handshakeMs);
-      const answer = await new Promise<JSONRPCMessage>(resolve => {
-        session.send([initialize], null, resolve);
-      });
-      clearTimeout(late);
-      impossible ||= 'error' in answer && answer.error.code === unsupportedVersion;
-      const live = opening.has(session);
-      if (live && 'result' in answer) admit(session);
-      else end(session, 'The server refused to initialize.', limits.graceMs);
-      return { answer, session: sessions.get(session.id) ?? null };
+      const abort = () => end(session, (signal.reason as Error).message, limits.graceMs);
+      signal.addEventListener('abort', abort, { once: true });
+      try {
+        const answer = await new Promise<JSONRPCMessage>(resolve => {
+          session.send([initialize], null, resolve);
+        });
+        const live = opening.has(session);
+        if (live && 'result' in answer) admit(session);
+        else if (!live && !signal.aborted) fail();
+        if (live && 'error' in answer && answer.error.code === unsupportedVersion) refused ||= await isModern();
+        return { answer, session: sessions.get(session.id) ?? null };
+      } finally {
+        clearTimeout(late);
+        signal.removeEventListener('abort', abort);
+        if (opening.has(session)) end(session, 'The server refused to initialize.', limits.graceMs);
+      }
     },
     close: (session, why) => end(session, why, limits.graceMs),
     async stop(graceMs) {

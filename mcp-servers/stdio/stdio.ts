@@ -29,10 +29,10 @@ export function startStdio(
   if (command === null) throw new Misconfigured('A stdio instance needs spec.config.command or spec.config.package.');
   const isolated = assignment.config['isolation'] === 'session';
   const start = () => startChild({ command, secrets, attempt, conceal, scope: isolated ? randomUUID() : null });
-  const sessions = isolated ? createSessions(start, log, limits) : null;
+  const isModern = () => connected.then(() => upstream?.client.getProtocolEra() === 'modern');
+  const sessions = isolated ? createSessions({ start, isModern }, log, limits) : null;
   const child = start();
   const { name } = child;
-  const startedMs = performance.now();
   const waiting: Waiting = new Set();
   const logging: Forwarding['logging'] = { level: null };
   let upstream: Upstream | null = null;
@@ -49,8 +49,8 @@ export function startStdio(
       return end;
     });
   const trouble = () => {
-    const waitedS = Math.round((performance.now() - startedMs) / 1000);
-    return gone ?? failure ?? (upstream === null ? `"${name}" has not answered initialize for ${waitedS} s.` : null);
+    const silent = `"${name}" has not answered initialize: is it an MCP server that speaks over stdin and stdout?`;
+    return gone ?? failure ?? (upstream === null ? silent : null);
   };
   const connect = async () => {
     try {
@@ -74,7 +74,7 @@ export function startStdio(
       await Promise.all([child.stop(graceMs), sessions?.stop(graceMs)]);
       await endDescendants(attempt);
     },
-    ...(sessions !== null && { serveLegacy: (exchange: LegacyExchange) => serveSession(sessions, exchange) }),
+    ...(sessions !== null && { serveLegacy: (exchange: LegacyExchange) => serveSession(sessions, exchange, log) }),
     async createServer(era) {
       if (upstream === null) await Promise.race([connected, ended, wait(requestWaitMs)]);
       const problem = trouble();

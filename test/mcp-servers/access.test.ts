@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { allowedHosts, bearerToken, isOwnMachine, originAllowed, tokenMatches } from '../../mcp-servers/host/access.ts';
+import { bearerToken, guardHost, isOwnMachine, originAllowed, tokenMatches } from '../../mcp-servers/host/access.ts';
 import { createConceal } from '../../mcp-servers/host/log.ts';
 import { sha256 } from '../support/host.ts';
 
@@ -29,13 +29,35 @@ test('only the very token matches its hash', () => {
 });
 
 test('hosts are names with the port', () => {
-  expect([...allowedHosts('10.0.0.7', 3001)]).toEqual([
-    '10.0.0.7:3001',
-    'localhost:3001',
-    '127.0.0.1:3001',
-    '[::1]:3001',
-  ]);
-  expect(allowedHosts('fe80::1', 1).has('[fe80::1]:1')).toBe(true);
+  const loopback = ['localhost:3001', 'LOCALHOST:3001', '127.0.0.1:3001', '[::1]:3001'];
+  const foreign = [undefined, '', '10.0.0.8:3001', '10.0.0.7', '10.0.0.7:3002', 'evil.test:3001', '[fe80::1]:3001'];
+  const one = guardHost('10.0.0.7', 3001);
+  for (const header of ['10.0.0.7:3001', ...loopback]) expect(one(header), header).toBe(true);
+  for (const header of foreign) expect(one(header), header).toBe(false);
+  expect(guardHost('fe80::1', 1)('[fe80::1]:1')).toBe(true);
+});
+
+test.each(['0.0.0.0', '::', '0:0:0:0:0:0:0:0', '::ffff:0.0.0.0'])('bound to %s, every address is a host', host => {
+  const open = guardHost(host, 3001);
+  for (const header of ['localhost:3001', '10.0.0.7:3001', '203.0.113.9:3001', '[fe80::1]:3001', '0.0.0.0:3001']) {
+    expect(open(header), header).toBe(true);
+  }
+  for (const header of [
+    undefined,
+    '',
+    ':3001',
+    '10.0.0.7',
+    '10.0.0.7:13001',
+    '10.0.0.7:3002',
+    'evil.test:3001',
+    '10.0.0.7.evil.test:3001',
+    '[evil]:3001',
+    'fe80::1:3001',
+    '10.0.0.7:1:3001',
+    'a@10.0.0.7:3001',
+  ]) {
+    expect(open(header), header).toBe(false);
+  }
 });
 
 test('origins and peers of this machine are told from others', () => {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { callTool, connectLegacy, connectModern } from '../support/clients.ts';
+import { callTool, connectLegacy, connectModern, post } from '../support/clients.ts';
 import { landing, startFakeFigma, startFigmaHost } from '../support/figma.ts';
 import { fixture } from '../support/fixture.ts';
 import { startFakeGithub } from '../support/github.ts';
@@ -47,5 +47,18 @@ describe.each(built)('%s', form => {
       expect(answer.isError, answer.text).toBe(false);
     }
     await Promise.all([toFigma.close(), toGmail.close()]);
+  });
+
+  test.skipIf(!existsSync('dist/host.js'))('is no twin of another: what it draws by chance is its own', async () => {
+    const ids = await Promise.all(
+      [1, 2].map(async () => {
+        await using host = await startHost({ form });
+        const params = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'twin', version: '1' } };
+        const answer = await post(host, { jsonrpc: '2.0', id: 1, method: 'initialize', params });
+        return answer.headers.get('mcp-session-id');
+      }),
+    );
+    expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(ids[1]).not.toBe(ids[0]);
   });
 });

@@ -4,6 +4,7 @@ import { startFakeGithub } from '../support/github.ts';
 import type { FakeGithub } from '../support/github.ts';
 import { startHost } from '../support/host.ts';
 import type { TestHost } from '../support/host.ts';
+import { initialize } from '../support/session-client.ts';
 import { until } from '../support/until.ts';
 
 let github: FakeGithub;
@@ -52,16 +53,24 @@ describe.each([
   });
 });
 
-test('a cancellation that comes as a request of its own is obeyed', async () => {
+test('a cancellation that comes as a request of its own is obeyed from the client of the call, and from no other', async () => {
   await github.forgetCalls();
   await github.fail({ kind: 'slow', delayMs: 5000 });
-  const call = { jsonrpc: '2.0', id: 'mine', method: 'tools/call', params: { name: 'get_me', arguments: {} } };
-  const calling = post(host, call).then(response => response.text());
+  const begin = async () => {
+    const id = (await post(host, initialize())).headers.get('mcp-session-id');
+    return { 'mcp-session-id': id!, 'mcp-protocol-version': '2025-11-25' };
+  };
+  const [one, other] = await Promise.all([begin(), begin()]);
+  const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'get_me', arguments: {} } };
+  const calling = post(host, call, one).then(readAnswer);
   await until('the call has reached GitHub', async () => (await github.calls()).length === 1);
-  const params = { requestId: 'mine', reason: 'changed my mind' };
-  expect((await post(host, { jsonrpc: '2.0', method: 'notifications/cancelled', params })).status).toBe(202);
+  const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1, reason: 'enough' } };
+  for (const headers of [other, {}]) expect((await post(host, cancel, headers)).status).toBe(202);
+  expect(await host.health()).toMatchObject({ inFlight: 1 });
+  expect((await github.calls())[0]?.aborted).toBe(false);
+  expect((await post(host, cancel, one)).status).toBe(202);
+  expect(await calling).toMatchObject({ id: 1, error: { message: expect.stringContaining('cancelled') } });
   await until('the call is aborted', async () => (await github.calls())[0]?.aborted === true);
-  expect(await calling).not.toContain('result');
   await github.fail(null);
 });
 

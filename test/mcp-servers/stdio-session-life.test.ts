@@ -115,16 +115,19 @@ describe('a session that nobody uses', () => {
   });
 
   test('leaves no child behind, twenty of them neither', async () => {
-    for (let opened = 0; opened < 20; opened++) await openSession(host);
-    await until('the children are gone', () => countChildren(host.process.pid!) === 1);
-    expect(findMarked(host.assignment.attempt)).toHaveLength(2);
+    await using crowded = await startSessionHost({ idleMs: 4000, most: 20 });
+    await until('it is up', async () => (await crowded.health()).ok);
+    await Promise.all(Array.from({ length: 20 }, () => openSession(crowded)));
+    expect(countChildren(crowded.process.pid!)).toBe(21);
+    await until('the children are gone', () => countChildren(crowded.process.pid!) === 1);
+    expect(findMarked(crowded.assignment.attempt)).toHaveLength(2);
   });
 });
 
 describe('where all sessions are taken', () => {
   let host: TestHost;
   beforeAll(async () => {
-    host = await startSessionHost({ most: 2, yieldMs: 1500 });
+    host = await startSessionHost({ most: 2, restMs: 0, yieldMs: 1500 });
   });
   afterAll(() => host.dispose());
 

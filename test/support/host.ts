@@ -231,7 +231,13 @@ function describeHost(
 export async function disposeHost({ process: child, attempt, directory, exited }: Standby): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
   await exited;
-  for (const pid of findMarked(attempt)) process.kill(pid, 'SIGKILL');
+  for (const pid of findMarked(attempt)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // Its input ended with the host, so it may have gone by itself meanwhile.
+    }
+  }
   await until('the marked processes are gone', () => findMarked(attempt).length === 0);
   if (existsSync(directory)) rmSync(directory, { recursive: true });
 }

@@ -31,6 +31,11 @@ export function countChildren(pid: number): number {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).length;
 }
 
+/** How often it has read so far, whatever it was. */
+export function countReads(pid: number): number {
+  return Number(/^syscr: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))![1]);
+}
+
 /** Bytes it has written so far, wherever to. */
 export function countWritten(pid: number): number {
   return Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))![1]);
