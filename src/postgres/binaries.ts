@@ -106,6 +106,10 @@ async function copyBinaries(from: PostgresPackage, to: string, account: Account)
   const unfinished = `${to}${unfinishedMark}${randomBytes(4).toString('hex')}`;
   await mkdir(unfinished, { mode: 0o755 });
   await cp(join(from.directory, 'native'), unfinished, { recursive: true, verbatimSymlinks: true, filter: isNeeded });
+  // A package that nobody may write into comes with its modes.
+  for (const each of await readdir(unfinished, { recursive: true, withFileTypes: true })) {
+    if (each.isDirectory()) await chmod(join(each.parentPath, each.name), 0o755);
+  }
   await makeLinks(from, unfinished);
   const { initdb, postgres, pgCtl } = binariesIn(unfinished);
   for (const program of [initdb, postgres, pgCtl]) await chmod(program, 0o755);

@@ -75,6 +75,17 @@ async function createHome(prefix: readonly string[]): Promise<Home> {
   };
 }
 
+/** Those that name it, in words, for the message of a test that finds one. */
+function leftovers(text: string): string[] {
+  return naming(text).flatMap(pid => {
+    try {
+      return `${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')}`;
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** Live processes whose command line or environment names a text. */
 function naming(text: string): number[] {
   return readdirSync('/proc')
@@ -142,7 +153,7 @@ describe.each(accounts)('up, as $who', ({ prefix }) => {
       // The terminal signals the whole foreground group.
       process.kill(-first.pid!, 'SIGINT');
       expect(await ended(first)).toBe(0);
-      expect(naming(home.dataDir)).toEqual([]);
+      expect(leftovers(home.dataDir)).toEqual([]);
 
       const second = home.up();
       await home.ready();
@@ -160,7 +171,7 @@ describe.each(accounts)('up, as $who', ({ prefix }) => {
       expect(adopted.status.pid).toBe(restored.status.pid);
       process.kill(-third.pid!, 'SIGINT');
       expect(await ended(third)).toBe(0);
-      expect(naming(home.dataDir)).toEqual([]);
+      expect(leftovers(home.dataDir)).toEqual([]);
     },
   );
 });
@@ -190,7 +201,7 @@ test(
     await ready(home, 'after');
     process.kill(-first.pid!, 'SIGINT');
     expect(await ended(first)).toBe(0);
-    expect(naming(home.dataDir)).toEqual([]);
+    expect(leftovers(home.dataDir)).toEqual([]);
   },
 );
 
@@ -206,7 +217,7 @@ test('Ctrl-C while the database is away ends everything all the same', { timeout
   process.kill(postmaster, 'SIGKILL');
   process.kill(-only.pid!, 'SIGINT');
   expect(await ended(only)).toBe(0);
-  expect(naming(home.dataDir)).toEqual([]);
+  expect(leftovers(home.dataDir)).toEqual([]);
 });
 
 test('a data directory keeps its node when the host name changes', { timeout: 60_000 }, async () => {

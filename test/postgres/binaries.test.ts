@@ -31,6 +31,7 @@ test.runIf(isRoot)(
   async () => {
     const room = await newRoom();
     const packageDir = await copyPackage(join(room.path, 'package'), { links: false });
+    await chmod(join(packageDir, 'native', 'lib'), 0o555);
     await mkdir(room.dataDir, { mode: 0o700 });
     await chown(room.dataDir, nobody.uid, nobody.gid);
     const answer = await answerOf(room.starter({ packageDir }, nobody));
