@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { until } from '../support/until.ts';
-import { keyValues, timeBare } from './baseline.ts';
+import { keyValues, spawnBare, timeBare } from './baseline.ts';
 import { median, memoryBytes, pairedRatio, spread } from './figures.ts';
 import type { Row } from './figures.ts';
+import { firstAnswer } from './mcp.ts';
 import { declare, remove, status, timeDeclared } from './product.ts';
 import type { Product } from './product.ts';
 
@@ -15,7 +14,6 @@ const nowhere = 'http://127.0.0.1:9';
 /** Time to the first answer and memory when idle, for each built-in type: none pays for another's libraries. */
 export async function measureTypes(product: Product, directory: string, rounds: number): Promise<Row[]> {
   const rows: Row[] = [];
-  const idleNodeBytes = await measureIdleNode();
   for (const type of Object.keys(keyValues)) {
     process.stderr.write(`${type}: first answer and memory …\n`);
     const declared: number[] = [];
@@ -36,14 +34,15 @@ export async function measureTypes(product: Product, directory: string, rounds: 
       ratio: `${pairedRatio(declared, bare).toFixed(2)} ×`,
       aim: '≤ 1.15 ×',
     });
+    const bareBytes = await measureBare(directory, type);
     const bytes = await measureIdle(product, type);
     const mib = (each: number): string => (each / 2 ** 20).toFixed(1);
     rows.push({
       what: `${type}: memory of one idle`,
       ours: `${mib(bytes)} MiB (PSS)`,
-      baseline: `node -e 0 ${mib(idleNodeBytes)} MiB`,
-      ratio: `${(bytes / idleNodeBytes).toFixed(2)} ×`,
-      aim: '≤ 2 ×',
+      baseline: `bare spawn ${mib(bareBytes)} MiB`,
+      ratio: `${(bytes / bareBytes).toFixed(2)} ×`,
+      aim: '≤ 1.25 ×',
     });
   }
   return rows;
@@ -64,18 +63,13 @@ async function measureIdle(product: Product, type: string): Promise<number> {
   return bytes;
 }
 
-async function measureIdleNode(): Promise<number> {
-  const children = Array.from({ length: idleInstances }, () =>
-    spawn(process.execPath, ['-e', 'process.stdout.write("up"); setInterval(() => {}, 1e6)'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }),
-  );
-  await Promise.all(children.map(child => once(child.stdout, 'data')));
-  const bytes = median(children.map(child => memoryBytes(child.pid!)));
-  for (const child of children) {
-    const gone = once(child, 'exit');
-    child.kill();
-    await gone;
-  }
+/** The same of bare spawns that have answered once. */
+async function measureBare(directory: string, type: string): Promise<number> {
+  const ports = Array.from({ length: idleInstances }, (_, index) => barePort + index);
+  const all = await Promise.all(ports.map(port => spawnBare(directory, port, 'bench', nowhere, type)));
+  await Promise.all(ports.map(port => firstAnswer(port, 'bench')));
+  await new Promise(resolve => setTimeout(resolve, 2000));
+  const bytes = median(all.map(({ child }) => memoryBytes(child.pid!)));
+  await Promise.all(all.map(bare => bare.end()));
   return bytes;
 }
