@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { lstat, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { listTree, readContents, removeTree, sealTree, stampOf } from './packages-tree.ts';
+import { isDenied, listTree, openTree, readContents, removeTree, sealTree, stampOf } from './packages-tree.ts';
 
 /** What an installation came to, as its event tells it. */
 export interface Installation {
@@ -85,9 +85,18 @@ export type Inspection =
  * Whether the installation is there and still what was installed. Cheap where nobody touched it: the files are
  * not read. Where the stamp differs (a restored backup, or a hand in it) every byte is. What was added is taken
  * away, because Node could load it in place of what was installed; that alone damages nothing.
- * Throws where it cannot be read: that says nothing about it.
+ * Throws where it cannot be read for the moment: that says nothing about it.
  */
 export async function inspect(place: PackagePlace): Promise<Inspection> {
+  try {
+    return await look(place);
+  } catch (error) {
+    if (isDenied(error)) return { state: 'damaged', why: `it may not be read (${(error as Error).message})` };
+    throw error;
+  }
+}
+
+async function look(place: PackagePlace): Promise<Inspection> {
   const { target, manifestFile } = place;
   if (!(await isThere(target))) return { state: 'absent' };
   const recorded = await readManifest(manifestFile);
@@ -105,6 +114,7 @@ export async function inspect(place: PackagePlace): Promise<Inspection> {
     if (found === undefined) return { state: 'damaged', why: `${path} is missing` };
     if (found !== content) return { state: 'damaged', why: `${path} is not what was installed` };
   }
+  if (removed.length > 0) await openTree(target);
   for (const path of removed) await removeTree(join(target, path));
   await sealTree(target);
   const renewed = { ...recorded, stamp: stampOf(await listTree(target)) };

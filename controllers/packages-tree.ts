@@ -63,14 +63,14 @@ export async function readContents(root: string, entries: readonly TreeEntry[]):
 }
 
 /**
- * Takes the right to write a file from everyone, and a directory from all but its owner: a plain `rm -rf` works.
- * Whatever is added to a directory is found when the tree is looked at again.
+ * Takes the right to write from everyone, below the root: what a server keeps beside its code, all instances of the
+ * package would share. The root itself can still be renamed by its owner.
  */
 export async function sealTree(root: string): Promise<void> {
   const entries = await listTree(root);
   await forEach(entries, async ({ path, kind, mode }) => {
     if (kind !== 'file' && kind !== 'directory') return;
-    const sealed = kind === 'file' ? mode & ~0o222 : (mode & ~0o022) | 0o700;
+    const sealed = mode & ~0o222;
     if (sealed !== mode) await chmod(join(root, path), sealed);
   });
   await chmod(root, 0o700);
@@ -78,7 +78,28 @@ export async function sealTree(root: string): Promise<void> {
 
 /** What is not there is fine, and so is somebody who still writes into it for a moment. */
 export async function removeTree(root: string): Promise<void> {
-  await rm(root, { recursive: true, force: true, maxRetries: 5 });
+  const remove = () => rm(root, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    await remove();
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    await openTree(root);
+    await remove();
+  }
+}
+
+/** Gives its owner every directory back, down to those that could not even be listed. */
+export async function openTree(directory: string): Promise<void> {
+  if (!(await lstat(directory)).isDirectory()) return;
+  await chmod(directory, 0o700);
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) await openTree(join(directory, entry.name));
+  }
+}
+
+/** The modes or the owner forbid it: trying again would come to the same. */
+export function isDenied(error: unknown): boolean {
+  return ['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 async function digestFile(file: string): Promise<string> {

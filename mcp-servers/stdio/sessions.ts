@@ -33,6 +33,8 @@ export const sessionLimits: SessionLimits = {
   graceMs: 2000,
 };
 
+/** What SIGKILL may take on top of the grace. */
+const stubbornMs = 3000;
 /** How long the last words of a child that has ended may take to reach its client. */
 const lastWordsMs = 500;
 const longestSweepMs = 30_000;
@@ -91,8 +93,16 @@ export function createSessions({ start, isModern }: SessionSource, log: Log, lim
   };
   // Those that are leaving cost a process each as well.
   const isFull = () => sessions.size + opening.size + leaving.size >= limits.most;
-  const makeRoom = async () => {
-    if (leaving.size > 0) return Promise.race(leaving);
+  const oneLeft = async (signal: AbortSignal): Promise<boolean> => {
+    const enough = AbortSignal.any([signal, AbortSignal.timeout(limits.graceMs + stubbornMs)]);
+    const waited = new Promise<false>(resolve => {
+      enough.addEventListener('abort', () => resolve(false), { once: true });
+    });
+    return Promise.race([waited, ...[...leaving].map(gone => gone.then(() => true))]);
+  };
+  const makeRoom = async (signal: AbortSignal): Promise<void> => {
+    // Not even SIGKILL ends a process that hangs in the kernel: nobody waits for that one.
+    if (leaving.size > 0 && ((await oneLeft(signal)) || signal.aborted)) return;
     // First those whose client is gone, then those whose client only listens; in both, the quietest first.
     const idle = [...sessions.values()]
       .filter(session => !session.busy && session.quietMs >= (session.connected ? limits.yieldMs : limits.restMs))
@@ -103,11 +113,12 @@ export function createSessions({ start, isModern }: SessionSource, log: Log, lim
       );
     }
     end(idle[0], 'Another client needed the room of this idle session.', limits.graceMs);
-    return Promise.race(leaving);
+    await oneLeft(signal);
   };
   const fail = () => {
     // Those that were on their way already say nothing new.
-    if (performance.now() < pausedUntilMs || ++failures < mostFailures) return;
+    // One that lives proves that it is not the server, but how this client begins.
+    if (sessions.size > 0 || performance.now() < pausedUntilMs || ++failures < mostFailures) return;
     const pauseS = Math.min(longestPauseS, 2 ** (failures - mostFailures));
     pausedUntilMs = performance.now() + pauseS * 1000;
   };
@@ -129,14 +140,14 @@ export function createSessions({ start, isModern }: SessionSource, log: Log, lim
     find: id => sessions.get(id) ?? null,
     async open(initialize, signal) {
       const pauseS = Math.ceil((pausedUntilMs - performance.now()) / 1000);
-      if (pauseS > 0) {
+      if (pauseS > 0 && sessions.size === 0) {
         throw new Unavailable(
           `The last ${failures} processes for a new session ended or were silent at initialize. Try again in ${pauseS} s.`,
           pauseS,
         );
       }
       // Looked at again after each wait: whoever waited as well may have taken the room.
-      while (isFull() && !signal.aborted) await makeRoom();
+      while (isFull() && !signal.aborted) await makeRoom(signal);
       if (signal.aborted) throw new Unavailable((signal.reason as Error).message);
       const child = start();
       // 192 bits in visible ASCII. It finds the session; that the client may use it, its token proves every time.

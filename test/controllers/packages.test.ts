@@ -123,11 +123,10 @@ test('a package is installed once, read-only, with the integrity of everything i
   });
   const all = readdirSync(join(directory, 'whole%401.0.0'), { recursive: true, encoding: 'utf8' });
   expect(all.length).toBeGreaterThan(5);
-  for (const path of ['.', ...all]) {
+  for (const path of all) {
     const file = join(directory, 'whole%401.0.0', path);
     const stat = statSync(file);
-    // A plain `rm -rf` by the owner works.
-    if (!file.includes('.bin/')) expect(stat.mode & 0o222, path).toBe(stat.isDirectory() ? 0o200 : 0);
+    if (!file.includes('.bin/')) expect(stat.mode & 0o222, path).toBe(0);
   }
   expect(visible(directory)).toEqual(['whole%401.0.0']);
 

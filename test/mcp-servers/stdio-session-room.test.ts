@@ -150,8 +150,9 @@ describe.concurrent('children', () => {
     await until('the pause is over', async () => (await start('dies')).status === 200);
     expect(await start('well')).toMatchObject({ status: 503, pauseS: '2' });
     await until('the pause is over', async () => (await start('well')).status === 200);
-    for (let started = 0; started < 3; started++) expect((await start('dies')).status).toBe(200);
-    expect(await start('well')).toMatchObject({ status: 503, pauseS: '1' });
+    // While a session lives it is not the server: whoever begins in a way it dies of keeps nobody else out.
+    for (let started = 0; started < 5; started++) expect((await start('dies')).status).toBe(200);
+    expect(await start('well')).toMatchObject({ status: 200, answer: { result: {} } });
     expect(await callTool(await connectModern(host), 'pid')).toMatchObject({ isError: false });
   });
 });
