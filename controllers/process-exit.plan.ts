@@ -1,3 +1,4 @@
+import { stillInstalling } from './process-package.plan.ts';
 import { fresh, outdated, ready, unwanted } from './process-reasons.plan.ts';
 import type { Action, Attempt, EndDraft, Limits, StatusChange, StopReason, World } from './process-world.ts';
 import type { Exit, ProcessState } from './runtime/runtime.ts';
@@ -134,7 +135,7 @@ function again(world: World, reason: 'Killed' | 'Exited', message: string): Stat
   return {
     to: 'Pending',
     event: { reason, message },
-    conditions: [ready('False', 'Restarting', message)],
+    conditions: [ready('False', 'Restarting', message), ...stillInstalling(world)],
     backoffStep: fresh(world) ? 0 : world.status.backoffStep,
   };
 }
@@ -174,7 +175,7 @@ function failure(world: World, attempt: Attempt, end: EndDraft): StatusChange {
           },
         }
       : {}),
-    conditions: [ready('False', 'BackingOff', `${end.message}; ${waits}`)],
+    conditions: [ready('False', 'BackingOff', `${end.message}; ${waits}`), ...stillInstalling(world)],
     backoffStep: step,
     nextStartInMs: delayMs,
   };

@@ -1,5 +1,5 @@
 import { planExit } from './process-exit.plan.ts';
-import { isAboutRoll, planInstalled, planRoll } from './process-package.plan.ts';
+import { isAboutRoll, planInstalled, planRoll, stillInstalling } from './process-package.plan.ts';
 import { fresh, mayWait, outdated, ready, sick, unwanted } from './process-reasons.plan.ts';
 import type { Objection } from './process-reasons.plan.ts';
 import type { Action, Attempt, Limits, StatusChange, World } from './process-world.ts';
@@ -86,7 +86,7 @@ function stop(world: World, objection: Objection): Action {
             message: objection.message,
             data: { reason: objection.reason },
           },
-    conditions: [ready('False', to, objection.message)],
+    conditions: [ready('False', to, objection.message), ...stillInstalling(world)],
     ...(fresh(world) ? { backoffStep: 0 } : {}),
   };
   return { kind: 'stop', stopReason: objection.reason, change };

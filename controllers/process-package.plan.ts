@@ -51,6 +51,11 @@ export function planInstalled(world: World): Action | null {
   return event === null ? null : say(world, [], event);
 }
 
+/** What was told of a package that is being installed: it still holds while a process makes way. */
+export function stillInstalling({ status, program }: World): readonly ConditionDraft[] {
+  return program.state === 'installing' ? status.conditions.filter(({ type }) => type === 'Installing') : [];
+}
+
 function say(world: World, conditions: readonly ConditionDraft[], also: EventDraft | null): Action {
   const { status } = world;
   return {

@@ -107,15 +107,18 @@ function blocked(
 function installing(world: World): Action {
   const { status, program, instance } = world;
   const { message } = program;
-  const said = status.conditions.some(c => c.type === 'Installing' && c.message === message);
+  // Beside a process that went on, the same stood behind why.
+  const said = status.conditions.find(c => c.type === 'Installing' && c.message.endsWith(message));
   const atRest = status.phase === 'Expired' || status.phase === 'Stopped';
-  if (said && !atRest && status.observedGeneration === instance.generation) return wait(1_000);
+  if (said?.message === message && !atRest && status.observedGeneration === instance.generation) return wait(1_000);
   const to = atRest ? 'Pending' : status.phase;
   const action = mark(world, to, atRest ? { reason: 'Restored', message } : null, [
     { type: 'Installing', status: 'True', reason: 'Installing', message },
     ready('False', 'Installing', message),
   ]);
-  return said ? action : { ...action, change: { ...action.change, also: { reason: 'Installing', message } } };
+  return said !== undefined
+    ? action
+    : { ...action, change: { ...action.change, also: { reason: 'Installing', message } } };
 }
 
 function installed(world: World, event: EventDraft): Action {

@@ -123,6 +123,8 @@ test('a package is installed once, read-only, with the integrity of everything i
   });
   const all = readdirSync(join(directory, 'whole%401.0.0'), { recursive: true, encoding: 'utf8' });
   expect(all.length).toBeGreaterThan(5);
+  // Its owner can rename it, and write nothing below.
+  expect(statSync(join(directory, 'whole%401.0.0')).mode & 0o777).toBe(0o700);
   for (const path of all) {
     const file = join(directory, 'whole%401.0.0', path);
     const stat = statSync(file);
